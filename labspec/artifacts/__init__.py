@@ -1,0 +1,1 @@
+"""Generated files, one module each: pure functions of the Plan."""

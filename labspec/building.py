@@ -1,0 +1,127 @@
+"""What the commands `build`, `check` and `schema` do; each function gives the exit status."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from labspec import tree
+from labspec.artifacts._base import manifests
+from labspec.compile import Compiled, bundle, compiled
+from labspec.errors import UsageError
+from labspec.finding import ERROR, Finding
+from labspec.people import People
+from labspec.plan import Plan
+from labspec.report import as_json as findings_as_json
+from labspec.report import as_text, summary
+from labspec.requests import total
+from labspec.shell import quote
+from labspec.source import read
+from labspec.yamltext import document, stream
+
+_MARKS = {"written": "+", "removed": "-", "kept": "!", "foreign": "?"}
+
+
+def to_folder(spec: str, output: Path, people: People, *, force: bool) -> int:
+    """Builds the lab into a folder and says what was written and what to do next."""
+    decided = _plan(spec, people)
+    if decided is None:
+        return 1
+    done = tree.write(bundle(decided), output, force=force)
+    for kind in ("written", "removed"):
+        for path in getattr(done, kind):
+            people.mention(f"  {_MARKS[kind]} {output / path}")
+    for path in done.foreign:
+        people.mention(f"  ? {output / path} is not labspec's: left alone")
+    for path in done.kept:
+        people.tell(f"  ! {output / path} was changed since labspec wrote it: kept")
+    counts = f"{len(done.written)} written, {len(done.unchanged)} unchanged, {len(done.removed)} removed"
+    people.mention(f"{decided.name}: {counts}; its containers request {total(decided)}")
+    if done.kept:
+        people.tell("error: the folder is not what the spec gives; --force overwrites the changed files")
+        return 1
+    people.mention("\n".join(["next:", *(f"  {command}" for command in _next(output))]))
+    return 0
+
+
+def to_stream(spec: str, people: People) -> int:
+    """Prints the objects of the base on stdout, as `kubectl kustomize` of the folder would."""
+    decided = _plan(spec, people)
+    if decided is None:
+        return 1
+    sys.stdout.write(
+        stream(document(found.body, found.comments) for _, objects in manifests(decided) for found in objects)
+    )
+    return 0
+
+
+def compare(spec: str, output: Path, people: People) -> int:
+    """Compares a folder with what the spec gives; shows each difference and the command that ends it."""
+    decided = _plan(spec, people)
+    if decided is None:
+        return 1
+    found = tree.differences(bundle(decided), output)
+    for difference in found:
+        people.tell(f"{people.paint(difference.kind.value, 'red')} {output / difference.path}")
+        if difference.diff:
+            people.tell(difference.diff.rstrip("\n"))
+    if found:
+        people.tell(
+            f"error: {output} is not what {spec} gives; run: labspec build {quote(spec)} -o {quote(str(output))}"
+        )
+        return 1
+    people.mention(f"{output} is what {spec} gives")
+    return 0
+
+
+def check(specs: Sequence[str], people: People, *, as_json: bool, strict: bool) -> int:
+    """Shows the findings of each spec; 1 where one has an error, or with `strict` a warning."""
+    found: list[Finding] = []
+    for spec in specs:
+        result = compiled(*read(spec))
+        found += result.findings
+        if not as_json:
+            _show(result, people)
+    if as_json:
+        sys.stdout.write(findings_as_json(found) + "\n")
+    else:
+        people.mention(f"{len(specs)} spec{'s' if len(specs) > 1 else ''}: {summary(found)}")
+    return int(any(strict or finding.severity == ERROR for finding in found))
+
+
+def compare_text(path: Path, text: str, people: People) -> int:
+    """Compares a file with the text that it should hold."""
+    try:
+        there = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from None
+    if there == text:
+        return 0
+    from difflib import unified_diff  # noqa: PLC0415  # only where there is a difference
+
+    people.tell(
+        "".join(unified_diff(there.splitlines(True), text.splitlines(True), str(path), "labspec schema")).rstrip("\n")
+    )
+    people.tell(f"error: {path} is not current; run: labspec schema > {quote(str(path))}")
+    return 1
+
+
+def _plan(spec: str, people: People) -> Plan | None:
+    result = compiled(*read(spec))
+    _show(result, people)
+    if result.plan is None:
+        people.tell(f"error: {spec} cannot be built: {summary(result.findings)}")
+    return result.plan
+
+
+def _show(result: Compiled, people: People) -> None:
+    for finding in result.findings:
+        people.tell(as_text(finding, result.document, people.paint))
+
+
+def _next(output: Path) -> list[str]:
+    scripts = quote(str(output / "scripts"))
+    return [
+        f"{scripts}/preflight.sh   # is everything there: tools, cluster, names",
+        f"{scripts}/lab.sh         # install Istio, deploy, send requests, find the trace",
+        f"less {quote(str(output / 'README.md'))}   # the guide: each step and what one sees",
+    ]

@@ -1,0 +1,1 @@
+"""Kinds of trace collector, one file each."""

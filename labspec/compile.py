@@ -1,0 +1,42 @@
+"""The whole way from the bytes of a spec to its findings and its files."""
+
+from typing import NamedTuple
+
+import labspec.artifacts
+from labspec.artifacts._base import Files, manifests, yaml_file
+from labspec.bundle import Bundle
+from labspec.finding import ERROR, Finding, in_order
+from labspec.judge import judge
+from labspec.kinds import values_in
+from labspec.load import load
+from labspec.plan import Plan, plan
+from labspec.source import Document, parse
+
+
+class Compiled(NamedTuple):
+    """What one spec gives."""
+
+    document: Document | None
+    findings: list[Finding]
+    plan: Plan | None
+    """None where an error speaks against it."""
+
+
+def compiled(name: str, content: bytes) -> Compiled:
+    """Reads, validates and plans the spec `content`; `name` is what findings call the file."""
+    document, findings = parse(name, content)
+    if document is None:
+        return Compiled(None, findings, None)
+    lab, more = load(document)
+    findings += more
+    if lab is not None:
+        findings += judge(document, lab)
+    sound = lab is not None and not any(finding.severity == ERROR for finding in findings)
+    return Compiled(document, in_order(findings), plan(lab) if lab is not None and sound else None)
+
+
+def bundle(decided: Plan) -> Bundle:
+    """All generated files of a plan."""
+    objects = (yaml_file(decided, f"base/{name}", found) for name, found in manifests(decided))
+    others = (file for artifact in values_in(labspec.artifacts, Files) for file in artifact.files(decided))
+    return Bundle([*objects, *others])

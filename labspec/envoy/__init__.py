@@ -1,0 +1,1 @@
+"""What Envoy, the proxy of an Istio mesh, takes and refuses."""

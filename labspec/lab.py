@@ -1,0 +1,151 @@
+"""The Lab: a spec that was read, validated and filled with its defaults."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Union, get_args
+
+from pydantic import AfterValidator, Field
+
+import labspec.collectors
+import labspec.propagation
+import labspec.services
+from labspec.collectors._base import Collector, Surroundings
+from labspec.envoy.versions import ISTIO_VERSIONS
+from labspec.finding import Path, alternatives
+from labspec.kinds import classes_in, values_in
+from labspec.model import DnsLabel, Line, Model, Percent, ServiceName, wrong
+from labspec.propagation._base import Format
+from labspec.services._base import Call, Service
+
+API_VERSION = "labspec/v1"
+NEWEST_ISTIO = list(ISTIO_VERSIONS)[-1]
+
+SERVICE_KINDS = {
+    get_args(model.model_fields["kind"].annotation)[0]: model for model in classes_in(labspec.services, Service)
+}
+COLLECTOR_KINDS = {
+    get_args(model.model_fields["kind"].annotation)[0]: model for model in classes_in(labspec.collectors, Collector)
+}
+FORMATS = {found.name: found for found in values_in(labspec.propagation, Format)}
+
+if TYPE_CHECKING:
+    AnyService = Service
+    AnyCollector = Collector
+else:
+    AnyService = Annotated[Union[tuple(SERVICE_KINDS.values())], Field(discriminator="kind")]  # noqa: UP007  # made at run time
+    AnyCollector = Annotated[Union[tuple(COLLECTOR_KINDS.values())], Field(discriminator="kind")]  # noqa: UP007  # made at run time
+
+
+def one_of(value: str, known: Mapping[str, object]) -> str:
+    """`value`, where `known` has it; raises the error that lists what is allowed."""
+    if value not in known:
+        raise wrong(
+            "unknown-value",
+            f'"{value}" is not known here{alternatives(value, list(known))}',
+            f"known here: {', '.join(known)}",
+        )
+    return value
+
+
+def _format_name(value: str) -> str:
+    return one_of(value, FORMATS)
+
+
+def _istio_version(value: str) -> str:
+    return one_of(value, ISTIO_VERSIONS)
+
+
+class Istio(Model):
+    """The mesh."""
+
+    version: Annotated[str, AfterValidator(_istio_version), Field(json_schema_extra={"enum": list(ISTIO_VERSIONS)})] = (
+        NEWEST_ISTIO
+    )
+    """Istio's minor version, quoted: it decides Envoy's version, and with it the log operators."""
+    profile: Literal["demo", "default", "minimal", "openshift", "preview", "stable"] = "demo"
+    """Istio's configuration profile."""
+    api: Literal["meshConfig"]
+    """Which of Istio's two tracing APIs carries the settings; `meshConfig` is the older one: zipkin with B3, read at a pod's start."""
+
+
+class Propagation(Model):
+    """Which headers carry a trace."""
+
+    format: Annotated[str, AfterValidator(_format_name), Field(json_schema_extra={"enum": list(FORMATS)})]
+    """What the sidecars read and write; an application hands the same headers on."""
+
+
+class Sampling(Model):
+    """Which requests are traced."""
+
+    percent: Percent = 100
+    """The share of new traces that are sampled, 0 to 100 in steps of 0.01; the first sidecar on the path decides."""
+
+
+class Logs(Model):
+    """The sidecars' access log."""
+
+    format: Line = "traced"
+    """Envoy's format, in which `${trace_id}` and other symbols stand for the operators of the sidecars' tracer;
+    or a name: `istio` (Istio's own), `traced` (Istio's own followed by the ids), `none` (no access log)."""
+
+
+class Spec(Model):
+    """A tracing lab: services and who calls whom, trace headers, sampling, the collector, the access log."""
+
+    apiVersion: Literal["labspec/v1"]  # noqa: N815  # the key in the spec
+    """Version of this language."""
+    name: DnsLabel
+    """Name of the lab; every object carries it as a label."""
+    description: Line | None = None
+    """One sentence: what one learns here."""
+    namespace: DnsLabel | None = None
+    """Namespace of the services; without it the lab makes one of its own name."""
+    istio: Istio
+    """The mesh."""
+    services: dict[ServiceName, AnyService]
+    """The services by name, in the order of the story."""
+    propagation: Propagation
+    """Which headers carry a trace."""
+    sampling: Sampling = Sampling()
+    """Which requests are traced."""
+    collector: AnyCollector = Field(default_factory=lambda: COLLECTOR_KINDS["jaeger"](kind="jaeger"))
+    """Where spans are stored and looked at."""
+    logs: Logs = Logs()
+    """The sidecars' access log."""
+
+
+class Lab(NamedTuple):
+    """A spec as far as it could be read, for the rules; whole where `broken` is empty."""
+
+    source: str
+    """Base name of the spec's file: generated files name it."""
+    spec: Spec
+    broken: frozenset[Path]
+    """What could not be read; the spec has a default, or nothing, in its place."""
+    declared: frozenset[str]
+    """The names of all services, also of those that could not be read."""
+
+    def namespace(self) -> str:
+        """Where the services run."""
+        return self.spec.namespace or self.spec.name
+
+    def format(self) -> Format:
+        """The headers that the sidecars speak."""
+        return FORMATS[self.spec.propagation.format]
+
+    def surroundings(self, cluster_domain: str) -> Surroundings:
+        """What the collector knows of the lab."""
+        return Surroundings(self.spec.name, self.spec.istio.version, cluster_domain)
+
+    def calls(self) -> Iterator[tuple[Path, str, Call]]:
+        """Every call that could be read: its path in the spec, its caller, and itself."""
+        for name, service in self.spec.services.items():
+            for index, call in enumerate(service.outgoing()):
+                path = ("services", name, "calls", index)
+                if call.to and path not in self.broken:
+                    yield path, name, call
+
+    def reads(self, *places: str) -> bool:
+        """Whether all of these dotted places, and all below and above them, could be read."""
+        wanted = [tuple(place.split(".")) for place in places]
+        return not any(path[: len(place)] == place[: len(path)] for path in self.broken for place in wanted)

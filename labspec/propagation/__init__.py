@@ -1,0 +1,1 @@
+"""Propagation formats, one file each: which headers carry a trace."""

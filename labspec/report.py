@@ -1,0 +1,81 @@
+"""Findings as text for people and as JSON for machines."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from labspec.finding import ERROR, Finding, dotted
+from labspec.source import Document
+
+Painter = Callable[[str, str], str]
+"""Text and a colour's name -> text, coloured or not."""
+
+
+def plain(text: str, colour: str) -> str:  # noqa: ARG001  # the painter that does not paint
+    """The painter for a file or a pipe."""
+    return text
+
+
+def as_text(finding: Finding, document: Document | None, paint: Painter = plain) -> str:
+    """`file:line:column: error[rule] path: message`, the source line with a caret, and the help."""
+    position = finding.position
+    colour = "red" if finding.severity == ERROR else "yellow"
+    path = f" {dotted(finding.path)}:" if finding.path else ""
+    lines = [
+        paint(f"{position.file}:{position.line}:{position.column}:", "bold")
+        + f" {paint(f'{finding.severity}[{finding.rule}]', colour)}{path} {_visible(finding.message)}"
+    ]
+    source = document.line(position.line) if document else ""
+    if source.strip():
+        lines += _excerpt(position.line, position.column, position.width, source, paint)
+    if finding.help:
+        lines.append(f"  {paint('help:', 'cyan')} {_visible(finding.help)}")
+    return "\n".join(lines)
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """`2 errors, 1 warning`."""
+    errors = sum(finding.severity == ERROR for finding in findings)
+    counts = ((errors, "error"), (len(findings) - errors, "warning"))
+    return ", ".join(f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts if count) or "no findings"
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """One JSON object: the findings and how many there are of each severity."""
+    errors = sum(finding.severity == ERROR for finding in findings)
+    shown = [
+        {
+            "file": finding.position.file,
+            "line": finding.position.line,
+            "column": finding.position.column,
+            "severity": finding.severity,
+            "rule": finding.rule,
+            "path": dotted(finding.path),
+            "message": finding.message,
+            "help": finding.help,
+        }
+        for finding in findings
+    ]
+    return json.dumps(
+        {"errors": errors, "warnings": len(findings) - errors, "findings": shown}, indent=2, ensure_ascii=False
+    )
+
+
+def _excerpt(number: int, column: int, width: int, source: str, paint: Painter) -> list[str]:
+    # A long line is cut around the place: formats have some 300 characters.
+    start = max(0, column - 1 - 60) if len(source) > 100 else 0
+    shown = source[start : start + 100]
+    cut = "..." if start else ""
+    caret = " " * (len(cut) + column - 1 - start) + "^" * max(1, min(width, 100 - (column - 1 - start)))
+    gutter = " " * len(str(number))
+    return [
+        f"  {paint(f'{number} |', 'blue')} {cut}{_visible(shown)}{'...' if start + 100 < len(source) else ''}",
+        f"  {paint(f'{gutter} |', 'blue')} {paint(caret, 'red')}",
+    ]
+
+
+def _visible(text: str) -> str:
+    """`text` with what a terminal would obey, or hide, shown as escapes."""
+    return "".join(
+        character if character.isprintable() else " " if character == "\t" else f"\\u{ord(character):04x}"
+        for character in text
+    )

@@ -1,0 +1,34 @@
+"""A log format of several lines."""
+
+from collections.abc import Iterator
+
+from labspec.finding import WARNING
+from labspec.lab import Lab
+from labspec.rules._base import Hit, Rule
+from labspec.rules._log import log_of
+
+
+def _check(lab: Lab) -> Iterator[Hit]:
+    log = log_of(lab)
+    if log.resolved is not None and log.text is not None and "\n" in log.text:
+        lines = log.text.count("\n") + 1
+        at = lab.spec.logs.format.index("\n")
+        yield Hit(
+            ("logs", "format"),
+            f"each request writes {lines} lines: what reads the log by lines sees {lines} records",
+            "write one line",
+            start=at - 1 if at else 0,
+        )
+
+
+RULE = Rule(
+    id="log-format-lines",
+    severity=WARNING,
+    summary="The log format has a line break inside.",
+    why="One request writes several lines. Lines of concurrent requests mix, and no reader knows which belong together. The final line break comes from Istio.",
+    failing='logs: {format: "%RESPONSE_CODE%\\ntraceID=${trace_id}"}',
+    mended="logs: {format: '%RESPONSE_CODE% traceID=${trace_id}'}",
+    source="istio/istio pilot/pkg/model/telemetry_logging.go (fileAccessLogFormat)",
+    on_lab=_check,
+    needs=("logs",),
+)
