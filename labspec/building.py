@@ -114,8 +114,9 @@ def _plan(spec: str, people: People) -> Plan | None:
 
 
 def _show(result: Compiled, people: People) -> None:
+    lines = result.lines()
     for finding in result.findings:
-        people.tell(as_text(finding, result.document, people.paint))
+        people.tell(as_text(finding, lines, people.paint))
 
 
 def _next(output: Path) -> list[str]:

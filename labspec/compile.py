@@ -10,29 +10,39 @@ from labspec.judge import judge
 from labspec.kinds import values_in
 from labspec.load import load
 from labspec.plan import Plan, plan
-from labspec.source import Document, parse
+from labspec.source import LARGEST, parse
 
 
 class Compiled(NamedTuple):
     """What one spec gives."""
 
-    document: Document | None
+    content: bytes
     findings: list[Finding]
     plan: Plan | None
     """None where an error speaks against it."""
+
+    def lines(self) -> list[str]:
+        """The text, for showing findings in it."""
+        return self.content[: LARGEST + 1].decode("utf-8-sig", "replace").split("\n") if self.findings else []
 
 
 def compiled(name: str, content: bytes) -> Compiled:
     """Reads, validates and plans the spec `content`; `name` is what findings call the file."""
     document, findings = parse(name, content)
     if document is None:
-        return Compiled(None, findings, None)
+        return Compiled(content, findings, None)
     lab, more = load(document)
-    findings += more
+    findings += _unexplained(more, findings)
     if lab is not None:
         findings += judge(document, lab)
     sound = lab is not None and not any(finding.severity == ERROR for finding in findings)
-    return Compiled(document, in_order(findings), plan(lab) if lab is not None and sound else None)
+    return Compiled(content, in_order(findings), plan(lab) if lab is not None and sound else None)
+
+
+def _unexplained(more: list[Finding], known: list[Finding]) -> list[Finding]:
+    """Those of `more` that do not merely follow from a value which the reader refused."""
+    refused = [finding.path for finding in known if finding.rule in {"control-character", "yaml-alias", "yaml-merge"}]
+    return [finding for finding in more if not any(finding.path[: len(path)] == path for path in refused)]
 
 
 def bundle(decided: Plan) -> Bundle:

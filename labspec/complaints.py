@@ -6,7 +6,8 @@ from typing import Any, get_args
 from labspec.finding import ERROR, Finding, Path, alternatives
 from labspec.lab import COLLECTOR_KINDS, SERVICE_KINDS, Spec
 from labspec.model import Model
-from labspec.source import Date, Document, describe
+from labspec.source import Document
+from labspec.yamlvalues import Date, describe
 
 _WANTED = {
     "string_type": "a string",

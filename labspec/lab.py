@@ -51,6 +51,15 @@ def _format_name(value: str) -> str:
 
 
 def _istio_version(value: str) -> str:
+    minor = ".".join(value.split(".")[:2])
+    if value not in ISTIO_VERSIONS and minor in ISTIO_VERSIONS:
+        raise wrong("unknown-value", f'"{value}" is more than a minor version', f'write "{minor}"')
+    if f"{value}0" in ISTIO_VERSIONS:
+        raise wrong(
+            "unknown-value",
+            f'"{value}" is not known here; did you mean "{value}0"?',
+            f"known here: {', '.join(ISTIO_VERSIONS)}",
+        )
     return one_of(value, ISTIO_VERSIONS)
 
 

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from labspec.complaints import complaint, place_of
 from labspec.finding import ERROR, Finding, Path, in_order
 from labspec.lab import API_VERSION, FORMATS, Lab, Spec
-from labspec.source import Document, describe
+from labspec.source import Document
+from labspec.yamlvalues import describe
 
 # What stands in for a required value that is missing or wrong, so that the rest can still be judged.
 _STAND_INS: dict[Path, Any] = {
@@ -51,7 +52,17 @@ def load(document: Document) -> tuple[Lab | None, list[Finding]]:
                 _take_out(data, place)
                 broken.add(place)
         else:
-            return Lab(document.name.rpartition("/")[2], spec, frozenset(broken), declared), in_order(findings)
+            return Lab(_base_name(document.name), spec, frozenset(broken), declared), in_order(findings)
+
+
+def _base_name(name: str) -> str:
+    """What generated files say they come from; on one line, whatever the file is called."""
+    base = name.rpartition("/")[2]
+    return (
+        "standard input"
+        if base == "<stdin>"
+        else "".join(character if character.isprintable() else "?" for character in base)
+    )
 
 
 def normalised(value: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Workload(NamedTuple):
     callers: tuple[str, ...]
     starts: Start | None
     """How its own tracer starts the traces of its requests."""
+    pause: str | None
+    """Seconds between two rounds of its own requests, for a client with a loop."""
     round: str | None
     """A shell script that sends each of its requests once, for a client."""
 
@@ -61,10 +63,16 @@ class Plan(NamedTuple):
     workloads: tuple[Workload, ...]
     mesh: Mesh
 
+    def share(self, client: Workload) -> float:
+        """Percent of a client's requests that are sampled: what its own tracer says rules, else its sidecar's rate."""
+        return self.percent if client.starts is None else 100.0 * client.starts.sampled
+
     @property
     def clients(self) -> tuple[Workload, ...]:
-        """The workloads that send requests of their own accord, and have some to send."""
-        return tuple(workload for workload in self.workloads if workload.round is not None and workload.targets)
+        """The workloads that send requests of their own accord: those with a pod, and something to send."""
+        return tuple(
+            workload for workload in self.workloads if workload.round and workload.targets and workload.replicas
+        )
 
 
 def plan(lab: Lab) -> Plan:
@@ -104,11 +112,14 @@ def _workload(lab: Lab, name: str, service: Service) -> Workload:
         targets=targets,
         callers=callers,
         starts=service.starts(),
+        pause=service.pause(),
         round=service.round(site),
     )
 
 
 def _target(lab: Lab, name: str, method: str, path: str) -> Target:
-    listener = lab.spec.services[name].listener()
+    callee = lab.spec.services[name]
+    listener = callee.listener()
     port = "" if listener is None or listener.port == 80 else f":{listener.port}"
-    return Target(name, method, f"http://{name}{port}{path}")
+    # Where no pod is, the caller's sidecar answers.
+    return Target(name, method, f"http://{name}{port}{path}", callee.answers() if callee.replicas else 503)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 
 from labspec.finding import ERROR, Finding, dotted
-from labspec.source import Document
 
 Painter = Callable[[str, str], str]
 """Text and a colour's name -> text, coloured or not."""
@@ -15,21 +14,24 @@ def plain(text: str, colour: str) -> str:  # noqa: ARG001  # the painter that do
     return text
 
 
-def as_text(finding: Finding, document: Document | None, paint: Painter = plain) -> str:
-    """`file:line:column: error[rule] path: message`, the source line with a caret, and the help."""
+def as_text(finding: Finding, lines: Sequence[str] = (), paint: Painter = plain) -> str:
+    """`file:line:column: error[rule] path: message`, the source line with a caret, and the help.
+
+    `lines` is the text of the file; without it the source line is left out.
+    """
     position = finding.position
     colour = "red" if finding.severity == ERROR else "yellow"
     path = f" {dotted(finding.path)}:" if finding.path else ""
-    lines = [
-        paint(f"{position.file}:{position.line}:{position.column}:", "bold")
-        + f" {paint(f'{finding.severity}[{finding.rule}]', colour)}{path} {_visible(finding.message)}"
-    ]
-    source = document.line(position.line) if document else ""
+    place = f"{position.file}:{position.line}:{position.column}:"
+    kind = paint(f"{finding.severity}[{finding.rule}]", colour)
+    lead = f"{paint(_visible(place), 'bold')} {kind}"
+    shown = [f"{lead}{_visible(f'{path} {finding.message}')}"]
+    source = lines[position.line - 1].rstrip("\r") if position.line <= len(lines) else ""
     if source.strip():
-        lines += _excerpt(position.line, position.column, position.width, source, paint)
+        shown += _excerpt(position.line, position.column, position.width, source, paint)
     if finding.help:
-        lines.append(f"  {paint('help:', 'cyan')} {_visible(finding.help)}")
-    return "\n".join(lines)
+        shown.append(f"  {paint('help:', 'cyan')} {_visible(finding.help)}")
+    return "\n".join(shown)
 
 
 def summary(findings: Sequence[Finding]) -> str:

@@ -8,11 +8,12 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import Any, NamedTuple
+from typing import Any
 
 from labspec.errors import UsageError
 from labspec.finding import ERROR, Finding, Path, Position, in_order
 from labspec.yamlnodes import Node, YamlError, compose
+from labspec.yamlvalues import describe, scalar
 
 LARGEST = 16 * 1024 * 1024
 """Bytes; a spec of 10,000 services has 2 MiB."""
@@ -23,18 +24,9 @@ MOST_ALIASED = 10_000
 # What a YAML stream may not hold (YAML 1.2 section 5.1), and DEL and the C1 controls, which it may but nobody means.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 
-_NULL = {"", "~", "null", "Null", "NULL"}
-_TRUE = {"true", "True", "TRUE"}
-_FALSE = {"false", "False", "FALSE"}
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?")
-
-
-class Date(NamedTuple):
-    """A plain scalar that other YAML readers take for a date; a spec wants it quoted."""
-
-    text: str
+# What a double-quoted string can spell and no lab can carry: kustomize fails on these or changes them (measured with 5.5.0
+# and 5.8.1), NUL ends a process argument, and a lone surrogate is no character.
+_UNCARRIED = re.compile("[\x00\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 class Document:
@@ -42,13 +34,9 @@ class Document:
 
     def __init__(self, name: str, text: str, root: Node, value: object) -> None:
         self.name = name
-        self.lines = text.split("\n")
+        self._lines = text.split("\n")
         self.value = value
         self._root = root
-
-    def line(self, number: int) -> str:
-        """The source line with that number, counted from 1; empty where there is none."""
-        return self.lines[number - 1].rstrip("\r") if 0 < number <= len(self.lines) else ""
 
     def scalar(self, path: Path) -> str | None:
         """The characters of the scalar at `path` as the author wrote them; None where there is no scalar."""
@@ -71,6 +59,9 @@ class Document:
             return self._inside(node, offset, width)
         return self._at(node)
 
+    def _line(self, number: int) -> str:
+        return self._lines[number - 1].rstrip("\r") if 0 < number <= len(self._lines) else ""
+
     def _at(self, node: Node) -> Position:
         one_line = isinstance(node.value, str) and node.end_line == node.line
         return Position(self.name, node.line, node.column, max(1, node.end_column - node.column) if one_line else 1)
@@ -80,7 +71,7 @@ class Document:
             return self._inside_block(node, offset, width)
         shift = {"'": 1, '"': 1}.get(node.style or "", 0)
         column = node.column - 1 + shift
-        shown = self.line(node.line)[column : column + len(node.value)]
+        shown = self._line(node.line)[column : column + len(node.value)]
         if node.end_line != node.line or shown != node.value:
             return self._at(node)
         return Position(self.name, node.line, column + offset + 1, width)
@@ -88,7 +79,7 @@ class Document:
     def _inside_block(self, node: Node, offset: int, width: int) -> Position:
         before = str(node.value)[:offset]
         number = node.line + 1 + before.count("\n")
-        line = self.line(number)
+        line = self._line(number)
         inner = str(node.value).split("\n")[before.count("\n")]
         indent = len(line) - len(line.lstrip(" ")) if inner[:1] != " " else line.find(inner)
         return Position(self.name, number, max(indent, 0) + len(before.rpartition("\n")[2]) + 1, width)
@@ -195,6 +186,7 @@ class _Reader:
         self._name = name
         self._aliased = 0
         self._inside_alias = 0
+        self._endless = False
 
     def value(self, node: Node, path: Path) -> Any:  # noqa: ANN401  # any YAML value
         if node.tag is not None:
@@ -206,7 +198,7 @@ class _Reader:
         if self._inside_alias:
             self._aliased += 1
         if node.kind == "scalar":
-            return scalar(str(node.value)) if node.style is None else node.value
+            return scalar(str(node.value)) if node.style is None else self._text(node, path)
         node.open = True
         if node.kind == "mapping":
             result: Any = dict(self._pairs(node, path))
@@ -215,12 +207,21 @@ class _Reader:
         node.open = False
         return result
 
+    def _text(self, node: Node, path: Path) -> str:
+        text = str(node.value)
+        found = _UNCARRIED.search(text)
+        if found:
+            message = f"the character U+{ord(found.group()):04X} cannot reach the cluster: kustomize fails on it or changes it"
+            self._add(node, "control-character", path, message, "leave it out")
+        return text
+
     def _alias(self, node: Node, path: Path) -> Any:  # noqa: ANN401  # any YAML value
-        if self._aliased >= MOST_ALIASED or node.target is None:
-            if self._aliased <= MOST_ALIASED:
-                self._aliased = MOST_ALIASED + 1
-                message = f"the aliases repeat more than {MOST_ALIASED} values"
-                self._add(node, "yaml-alias", path, message, "write the values out, or use fewer aliases")
+        if node.target is None or self._endless:
+            return None
+        if self._aliased > MOST_ALIASED:
+            self._endless = True
+            message = f"the aliases repeat more than {MOST_ALIASED} values"
+            self._add(node, "yaml-alias", (), message, "write the values out, or use fewer aliases")
             return None
         if node.target.open:
             message = f'"*{node.value}" stands inside what it names'
@@ -264,35 +265,3 @@ class _Reader:
     def _add(self, node: Node, rule: str, path: Path, message: str, advice: str) -> None:
         where = Position(self._name, node.line, node.column)
         self.findings.append(Finding(where, ERROR, rule, path, message, advice))
-
-
-def scalar(text: str) -> str | int | float | bool | Date | None:
-    """What a plain scalar stands for in YAML 1.2 (core schema); dates are told apart because YAML 1.1 readers see them."""
-    if text in _NULL:
-        return None
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    if _INT.fullmatch(text):
-        # Python refuses to read more than 4,300 digits; nobody means such a number as a number.
-        return int(text, 0 if text[:2] in {"0o", "0x"} else 10) if len(text) < 100 else float("inf")
-    if _FLOAT.fullmatch(text):
-        return float(
-            text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf").lower().replace(".nan", "nan")
-        )
-    return Date(text) if _DATE.fullmatch(text) else text
-
-
-def describe(value: object) -> str:
-    """The value's kind in words: `a number`, `a list`."""
-    if value is None:
-        return "empty (null)"
-    words = {
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-        str: "a string",
-        list: "a list",
-        dict: "a map",
-        Date: "a date",
-    }
-    return words.get(type(value), type(value).__name__)

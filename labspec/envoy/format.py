@@ -77,9 +77,9 @@ def parse(text: str) -> Format:
     tokens: list[Token] = []
     problems: list[FormatProblem] = []
     for part in _PARTS.finditer(text):
-        if part["name"] and _is_length(part["length"] or "0"):
-            length = None if part["length"] is None else int(part["length"])
-            tokens.append(Operator(part["name"], part["argument"], length, *part.span()))
+        length = _number(part["length"] or "0")
+        if part["name"] and length is not None:
+            tokens.append(Operator(part["name"], part["argument"], length if part["length"] else None, *part.span()))
             continue
         _add_literal(tokens, "%" if part["percent"] else part[0], part.start())
         if not part["text"] and not part["percent"]:
@@ -119,9 +119,10 @@ def headers_of(operator: Operator) -> tuple[str, ...]:
     return tuple(name.lower() for name in (operator.argument or "").split("?") if name)
 
 
-def _is_length(digits: str) -> bool:
-    # Python reads no number of many thousand digits, hence the first question.
-    return len(digits.lstrip("0")) <= len(str(_LONGEST)) and int(digits) <= _LONGEST
+def _number(digits: str) -> int | None:
+    """The length, or None for one that Envoy cannot hold (Python itself refuses some thousand digits)."""
+    significant = digits.lstrip("0") or "0"
+    return int(significant) if len(significant) <= len(str(_LONGEST)) and int(significant) <= _LONGEST else None
 
 
 def _add_literal(tokens: list[Token], text: str, start: int) -> None:

@@ -1,7 +1,7 @@
 """Whether Envoy takes one operator with its argument and length: the rules behind labspec.envoy.format.check.
 
 The verdicts are those of `envoy --mode validate`, but for three things that are not examined, so that Envoy may refuse
-what passes here: the syntax of a CEL expression that is not empty; numbers beyond 64 bits and lone surrogates in COALESCE's
+what passes here: the syntax of a CEL expression that is not empty; numbers too large for it and lone surrogates in COALESCE's
 JSON. A COALESCE whose JSON is a bare number, word or string is refused here, while Envoy 1.37 to 1.39 crashes on it.
 """
 

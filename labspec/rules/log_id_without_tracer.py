@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from labspec.envoy.format import Operator, headers_of, parse
 from labspec.finding import WARNING
 from labspec.lab import FORMATS
-from labspec.mesh import Mesh
+from labspec.mesh import Mesh, Proxy
 from labspec.rules._base import Hit, Rule
 
 _HEADERS = {header for found in FORMATS.values() for header in found.headers}
@@ -17,22 +17,24 @@ def _check(mesh: Mesh) -> Iterator[Hit]:
         if proxy.tracer.value is not None or log.text is None:
             continue
         sent = any(other.starts.value for other in mesh.proxies)
-        shown = "the id that the client sent, which no trace has" if sent else "-"
         for token in parse(log.text).tokens:
-            if isinstance(token, Operator) and (
-                token.name in {"TRACE_ID", "SPAN_ID"} or not _HEADERS.isdisjoint(headers_of(token))
-            ):
-                start = log.resolved.written(token.start) if log.resolved else None
-                width = log.resolved.written(token.end) - start if log.resolved and start is not None else 1
-                printed = "-" if token.name in {"TRACE_ID", "SPAN_ID"} else shown
-                advice = "leave the id out (logs: {format: istio}), or choose a collector"
-                yield Hit(
-                    proxy.log.origin,
-                    f"prints {printed}: without a collector no sidecar has a tracer",
-                    advice,
-                    start=start,
-                    width=max(1, width),
-                )
+            if not isinstance(token, Operator):
+                continue
+            own = token.name in {"TRACE_ID", "SPAN_ID"}
+            if own or not _HEADERS.isdisjoint(headers_of(token)):
+                printed = "the id that the client sent, which no trace has" if sent and not own else "-"
+                yield _hit(proxy, token.start, token.end, printed)
+
+
+def _hit(proxy: Proxy, start: int, end: int, printed: str) -> Hit:
+    resolved = proxy.log.value.resolved
+    message = f"the access log prints {printed}: without a collector no sidecar has a tracer"
+    advice = "leave the id out (logs: {format: istio}), or choose a collector"
+    if resolved is None:
+        # The format has a name: what is to blame stands at the collector.
+        return Hit(proxy.tracer.origin, message, advice)
+    at = resolved.written(start)
+    return Hit(proxy.log.origin, message, advice, start=at, width=max(1, resolved.written(end) - at))
 
 
 RULE = Rule(

@@ -31,6 +31,8 @@ class Target(NamedTuple):
     service: str
     method: str
     url: str
+    expect: int = 200
+    """The HTTP status that is right."""
 
 
 class Site(NamedTuple):
@@ -81,6 +83,14 @@ class Service(Model):
     def listener(self) -> Listener | None:
         """Where it answers; None for a client."""
         return None
+
+    def pause(self) -> str | None:
+        """Seconds between two rounds of its own requests, for a client with a loop; None for others."""
+        return None
+
+    def answers(self) -> int:
+        """The HTTP status of its answers."""
+        return 200
 
     def starts(self) -> Start | None:
         """How its own tracer starts the traces of its requests; None where its sidecar does."""

@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 from labspec.model import Model, described, duration, seconds
 from labspec.propagation._base import ShellHeaders, Start
 from labspec.services._base import Calls, Container, Service, Site, Target
-from labspec.shell import quote
+from labspec.shell import literal_for_kubernetes, quote
 
 IMAGE = "curlimages/curl:8.17.0"
 
@@ -49,6 +49,12 @@ class Curl(Service):
         """How its tracer starts the traces of its requests."""
         return Start(self.tracer.bits, self.tracer.sampled) if self.tracer else None
 
+    def pause(self) -> str | None:
+        """Seconds between two rounds; None where only scripts/traffic.sh calls."""
+        if self.every == "manual" or not self.calls:
+            return None
+        return f"{seconds(self.every):.3f}".rstrip("0").rstrip(".")
+
     def container(self, site: Site) -> Container:
         """A shell that runs the loop; `exec` into it sends from inside the mesh."""
         return Container(
@@ -66,11 +72,12 @@ class Curl(Service):
         if self.tracer:
             lines += ["# New ids for each request: constant ones would put all requests into one trace.", _RANDOM]
         for target in site.targets:
-            lines += self._request(site, target)
+            lines += self._request(site, target, quote(target.url))
         return "\n".join(lines) + "\n"
 
     def _loop(self, site: Site) -> str:
-        if self.every == "manual" or not site.targets:
+        pause = self.pause()
+        if pause is None:
             why = "Waits: scripts/traffic.sh sends the requests." if site.targets else "Waits: it has no calls."
             return f"# {why}\ntrap 'exit 0' TERM\nwhile true; do sleep 3600 & wait $!; done\n"
         lines = ["# Without the trap the shell, as process 1, would ignore the end of its pod.", "trap 'exit 0' TERM"]
@@ -78,19 +85,18 @@ class Curl(Service):
             lines += ["# New ids for each request: constant ones would put all requests into one trace.", _RANDOM]
         lines.append("while true; do")
         for target in site.targets:
-            lines += [f"  {line}" for line in self._request(site, target)]
-        pause = f"{seconds(self.every):.3f}".rstrip("0").rstrip(".")
+            lines += [f"  {line}" for line in self._request(site, target, literal_for_kubernetes(quote(target.url)))]
         return "\n".join([*lines, f"  sleep {pause} & wait $!", "done"]) + "\n"
 
-    def _request(self, site: Site, target: Target) -> list[str]:
+    def _request(self, site: Site, target: Target, url: str) -> list[str]:
         method = {"GET": "", "HEAD": "-I "}.get(target.method, f"-X {target.method} ")
         start = self.starts()
         sent = site.propagation.start(start) if start else ShellHeaders((), ())
         ids, shown = (" traceID=%s spanID=%s", ' "$trace_id" "$span_id"') if start else ("", "")
         return [
             *sent.assignments,
-            "status=$(curl -sS -o /dev/null -w '%{http_code}' --max-time 5 \\",
+            'status=$(curl -sS -o /dev/null -w "%{http_code}" --max-time 5 \\',
             *(f'  -H "{header}" \\' for header in sent.headers),
-            f"  {method}{quote(target.url)})",
-            f"printf '{target.method} %s %s{ids}\\n' {quote(target.url)} \"$status\"{shown}",
+            f"  {method}{url})",
+            f'printf "{target.method} %s %s{ids}\\n" {url} "$status"{shown}',
         ]

@@ -28,6 +28,10 @@ class HttpEcho(Service):
         """Where it answers."""
         return Listener(self.port, self.targetPort)
 
+    def answers(self) -> int:
+        """The HTTP status of its answers."""
+        return self.status
+
     def container(self, site: Site) -> Container:  # noqa: ARG002  # it knows nobody
         """The image has no shell: flags say everything."""
         status = (f"-status-code={self.status}",) if self.status != 200 else ()
