@@ -9,7 +9,10 @@ from labspec.resource import Object, metadata
 
 def _objects(plan: Plan) -> Iterator[tuple[str, tuple[Object, ...]]]:
     if plan.owns_namespace:
-        yield "namespaces.yaml", (Object({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata(plan.namespace, None, plan.name)}),)
+        yield (
+            "namespaces.yaml",
+            (Object({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata(plan.namespace, None, plan.name)}),),
+        )
 
 
 ARTIFACT = Manifests(_objects)

@@ -50,9 +50,24 @@ def _comments(plan: Plan) -> dict[tuple[str | int, ...], str]:
     if plan.collector is None:
         return {(*mesh, "enableTracing"): "No collector, no tracer: sidecars make no spans and no trace headers."}
     return {
-        (*mesh, "defaultConfig", "tracing"): "Read by a sidecar at its start: restart the pods after a change (scripts/restart.sh).",
-        (*mesh, "defaultConfig", "tracing", "sampling"): "Percent of the traces that a sidecar starts; written out, because the default depends on the profile.",
-        (*mesh, "defaultConfig", "tracing", "zipkin", "address"): "Resolved by each proxy; nothing reports a wrong one.",
+        (
+            *mesh,
+            "defaultConfig",
+            "tracing",
+        ): "Read by a sidecar at its start: restart the pods after a change (scripts/restart.sh).",
+        (
+            *mesh,
+            "defaultConfig",
+            "tracing",
+            "sampling",
+        ): "Percent of the traces that a sidecar starts; written out, because the default depends on the profile.",
+        (
+            *mesh,
+            "defaultConfig",
+            "tracing",
+            "zipkin",
+            "address",
+        ): "Resolved by each proxy; nothing reports a wrong one.",
     }
 
 

@@ -1,0 +1,178 @@
+"""scripts/preflight.sh: what would make the lab fail, found before anything is changed."""
+
+from collections.abc import Iterator
+
+from labspec.artifacts._base import Files
+from labspec.artifacts._existing import FOREIGN, held, kinds, listed
+from labspec.artifacts._script import ISTIOCTL, VARIANT, script
+from labspec.bundle import File
+from labspec.envoy.versions import KUBERNETES
+from labspec.plan import Plan
+
+_ABOUT = """
+Looks at tools and cluster before the lab goes in; changes nothing.
+Usage: scripts/preflight.sh [VARIANT]
+"""
+
+_HEAD = r"""
+problems=0
+
+problem() {
+  problems=$((problems + 1))
+  complain problem "$@"
+}
+
+unreadable() {
+  problem "$1 could not be read: kubectl says why above"
+}
+"""
+
+_TOOLS = r"""
+check_istioctl() {
+  local fault
+  fault=$(istioctl_fault)
+  if [[ -n $fault ]]; then
+    problem "$fault" "$istioctl_hint"
+  else
+    printf 'istioctl: %s\n' "$ISTIO_VERSION"
+  fi
+}
+
+check_kubectl() {
+  command -v "${kubectl[0]}" >/dev/null && return
+  problem "${kubectl[0]} is not on this machine" "install it: https://kubernetes.io/docs/tasks/tools/, or name yours: KUBECTL=/path/to/kubectl"
+  return 1
+}
+"""
+
+_CLUSTER = r"""
+check_cluster() {
+  local where version pattern='"minor": "([0-9]+)'
+  where=$("${kubectl[@]}" config view --minify --output='jsonpath={.contexts[0].name} at {.clusters[0].cluster.server}' 2>/dev/null) ||
+    where=${KUBE_CONTEXT:-no context is chosen}
+  printf 'cluster: %s\n' "$where"
+  if ! version=$("${kubectl[@]}" get --raw=/version --request-timeout=10s); then
+    problem "the cluster does not answer" "see kubectl config get-contexts, and choose: KUBE_CONTEXT=NAME"
+    return 1
+  fi
+  if [[ ! $version =~ $pattern ]]; then
+    complain note "the cluster does not tell its version"
+  elif ((BASH_REMATCH[1] < KUBERNETES_FIRST || BASH_REMATCH[1] > KUBERNETES_LAST)); then
+    complain note "Kubernetes is 1.${BASH_REMATCH[1]}; Istio $ISTIO_VERSION was tested with 1.$KUBERNETES_FIRST to 1.$KUBERNETES_LAST"
+  else
+    printf 'Kubernetes: 1.%s\n' "${BASH_REMATCH[1]}"
+  fi
+}
+"""
+
+_OWN_NAMESPACE = r"""
+check_namespace() { # the lab makes this one
+  local state name lab injection revision
+  state=$(namespace_state "$NAMESPACE") || { unreadable "namespace $NAMESPACE"; return; }
+  IFS='|' read -r name lab injection revision <<<"$state"
+  [[ -z $name || $lab == "$LAB/labspec" ]] ||
+    problem "namespace $NAMESPACE is there and is not of this lab" "to use it as it is, write in $SPEC: namespace: $NAMESPACE"
+  check_injection "$injection" "$revision"
+}
+"""
+
+_GIVEN_NAMESPACE = r"""
+check_namespace() { # the lab uses this one, and does not make it
+  local state name injection revision
+  state=$(namespace_state "$NAMESPACE") || { unreadable "namespace $NAMESPACE"; return; }
+  IFS='|' read -r name _ injection revision <<<"$state"
+  [[ -n $name ]] || problem "there is no namespace $NAMESPACE" "make it: kubectl create namespace $NAMESPACE"
+  check_injection "$injection" "$revision"
+}
+"""
+
+_INJECTION = r"""
+check_injection() { # the namespace's labels istio-injection and istio.io/rev
+  if [[ $1 == disabled ]]; then
+    problem "namespace $NAMESPACE says istio-injection=disabled, so no pod in it gets a sidecar, whatever its own label says" \
+      "take the label away: kubectl label namespace $NAMESPACE istio-injection-"
+  elif [[ -z $1 && -n $2 && $2 != default ]]; then
+    complain note "namespace $NAMESPACE says istio.io/rev=$2: its sidecars come from that revision of Istio, not from the lab's" \
+      "take the label away: kubectl label namespace $NAMESPACE istio.io/rev-"
+  fi
+}
+"""
+
+_SERVICES = r"""
+check_services() {
+  local found
+  found=$(foreign "$NAMESPACE" "$SERVICE_KINDS" "$SERVICE_OBJECTS") || { unreadable "namespace $NAMESPACE"; return; }
+  [[ -z $found ]] ||
+    problem "namespace $NAMESPACE holds objects of the lab's names that are not of this lab:" "${found//$newline/, }" \
+      "give the services other names in $SPEC, or the lab another namespace"
+}
+"""
+
+_COLLECTOR = r"""
+check_collector() {
+  local found
+  found=$(foreign "$COLLECTOR_NAMESPACE" "$COLLECTOR_KINDS" "$COLLECTOR_OBJECTS") || { unreadable "namespace $COLLECTOR_NAMESPACE"; return; }
+  [[ -z $found ]] ||
+    problem "namespace $COLLECTOR_NAMESPACE holds a collector that is not of this lab:" "${found//$newline/, }" \
+      "give the lab's own another namespace in $SPEC: collector: {kind: $COLLECTOR, namespace: NAME}"
+}
+"""
+
+_COLLECTOR_NAMESPACE = r"""
+check_collector_namespace() {
+  local state
+  state=$(namespace_state "$COLLECTOR_NAMESPACE") || { unreadable "namespace $COLLECTOR_NAMESPACE"; return; }
+  [[ -n $state ]] ||
+    problem "there is no namespace $COLLECTOR_NAMESPACE for the collector" "make it: kubectl create namespace $COLLECTOR_NAMESPACE"
+}
+"""
+
+_TAIL = r"""
+((problems == 0)) || die "problems to settle first: $problems"
+printf 'Nothing is in the way. Next: %s\n' "$out/scripts/install.sh"
+"""
+
+
+def _files(plan: Plan) -> Iterator[File]:
+    first, last = KUBERNETES[plan.istio_version]
+    services, collector = held(plan)
+    settings: dict[str, str | int] = {
+        "LAB": plan.name,
+        "NAMESPACE": plan.namespace,
+        "ISTIO_VERSION": plan.istio_version,
+        "KUBERNETES_FIRST": first,
+        "KUBERNETES_LAST": last,
+        "SERVICE_KINDS": kinds(services),
+        "SERVICE_OBJECTS": listed(services),
+    }
+    parts = [
+        _HEAD,
+        _TOOLS,
+        _CLUSTER,
+        _INJECTION,
+        _OWN_NAMESPACE if plan.owns_namespace else _GIVEN_NAMESPACE,
+        _SERVICES,
+    ]
+    checks = ["check_namespace", "check_services"]
+    if plan.collector is not None:
+        settings |= {
+            "COLLECTOR": plan.collector.kind,
+            "COLLECTOR_NAMESPACE": plan.collector.namespace,
+            "COLLECTOR_KINDS": kinds(collector),
+            "COLLECTOR_OBJECTS": listed(collector),
+        }
+        parts.append(_COLLECTOR)
+        checks.append("check_collector")
+        # Istio's namespace comes with Istio, the lab's own with the lab.
+        if plan.collector.namespace not in {plan.namespace, plan.istio_namespace}:
+            parts.append(_COLLECTOR_NAMESPACE)
+            checks.insert(1, "check_collector_namespace")
+    calls = (
+        "check_istioctl\nif check_kubectl && check_cluster; then\n"
+        + "".join(f"  {check}\n" for check in checks)
+        + "fi\n"
+    )
+    yield script(plan, "preflight", _ABOUT, settings, VARIANT, ISTIOCTL, FOREIGN, *parts, calls, _TAIL)
+
+
+ARTIFACT = Files(_files)

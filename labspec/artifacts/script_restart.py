@@ -1,0 +1,89 @@
+"""scripts/restart.sh: new pods where the old ones lack a sidecar or hold old settings."""
+
+from collections.abc import Iterator
+
+from labspec.artifacts._base import Files
+from labspec.artifacts._existing import selector
+from labspec.artifacts._script import VARIANT, WAIT, script
+from labspec.bundle import File
+from labspec.plan import Plan
+
+_ABOUT = """
+Restarts the services whose pods have no sidecar, or one that is older than the mesh settings:
+a sidecar reads its tracing settings only when it starts.
+Usage: scripts/restart.sh [VARIANT]
+"""
+
+_BODY = r"""
+export LC_ALL=C # times are compared as text
+newline=$'\n'
+
+list_pods() { # service|pod|created|deleted|its containers: a sidecar stands among either kind
+  local containers='{.spec.containers[*].name} {.spec.initContainers[*].name}'
+  "${kubectl[@]}" get pods --namespace="$NAMESPACE" --selector="$SELECTOR" --field-selector='status.phase!=Failed,status.phase!=Succeeded' \
+    --output="jsonpath={range .items[*]}{.metadata.labels.app}|{.metadata.name}|{.metadata.creationTimestamp}|{.metadata.deletionTimestamp}|$containers{\"\\n\"}{end}" ||
+    die "the pods in namespace $NAMESPACE could not be read"
+}
+
+without_sidecar() { # of the lines of list_pods
+  local service pod deleted containers
+  while IFS='|' read -r service pod _ deleted containers; do
+    [[ -z $deleted && " $SERVICES " == *" $service "* && " $containers " != *' istio-proxy '* ]] || continue
+    printf '%s\n' "$pod"
+  done <<<"$1"
+}
+
+# When the settings changed last: any owner of the field data may have written it.
+times=$("${kubectl[@]}" get configmap istio --namespace="$ISTIO_NAMESPACE" --show-managed-fields \
+  --output='jsonpath={.metadata.creationTimestamp}{range .metadata.managedFields[?(@.fieldsV1.f\:data)]} {.time}{end}') ||
+  die "the mesh settings (ConfigMap istio in namespace $ISTIO_NAMESPACE) could not be read" "Istio comes first: $out/scripts/install.sh"
+changed=
+for time in $times; do
+  if [[ $time > $changed ]]; then changed=$time; fi
+done
+
+pods=$(list_pods)
+restart=()
+while IFS='|' read -r service pod created deleted containers; do
+  [[ -z $deleted && " $SERVICES " == *" $service "* && " ${restart[*]-} " != *" deployment/$service "* ]] || continue
+  if [[ " $containers " != *' istio-proxy '* ]]; then
+    printf 'Restarting %s: pod %s has no sidecar.\n' "$service" "$pod"
+  elif [[ ! $created > $changed ]]; then
+    printf 'Restarting %s: pod %s is from %s, the mesh settings are from %s.\n' "$service" "$pod" "$created" "$changed"
+  else
+    continue
+  fi
+  restart+=("deployment/$service")
+done <<<"$pods"
+
+if [[ -z ${restart[*]-} ]]; then
+  printf 'No pod needs a restart.\n'
+  exit
+fi
+"${kubectl[@]}" rollout restart --namespace="$NAMESPACE" "${restart[@]}" >/dev/null || die "the restart was refused: kubectl says why above"
+for deployment in "${restart[@]}"; do
+  "${kubectl[@]}" rollout status "$deployment" --namespace="$NAMESPACE" --timeout="${limit}s" ||
+    die "$deployment was not ready within $limit seconds" "look at: kubectl describe pods --namespace=$NAMESPACE --selector=app=${deployment#*/}"
+done
+
+pods=$(list_pods)
+bare=$(without_sidecar "$pods")
+[[ -z $bare ]] || die "still without a sidecar: ${bare//$newline/, }" \
+  "is the injector there? kubectl get mutatingwebhookconfigurations istio-sidecar-injector" \
+  "does the namespace forbid it (istio-injection=disabled), or name another revision (istio.io/rev)? kubectl get namespace $NAMESPACE --show-labels" \
+  "does istiod complain? kubectl logs --namespace=$ISTIO_NAMESPACE deployment/istiod --tail=20"
+printf 'Every restarted pod has a sidecar with the settings of %s.\n' "$changed"
+"""
+
+
+def _files(plan: Plan) -> Iterator[File]:
+    settings = {
+        "NAMESPACE": plan.namespace,
+        "ISTIO_NAMESPACE": plan.istio_namespace,
+        "SELECTOR": selector(plan),
+        "SERVICES": " ".join(workload.name for workload in plan.workloads),
+    }
+    yield script(plan, "restart", _ABOUT, settings, VARIANT, WAIT, _BODY)
+
+
+ARTIFACT = Files(_files)

@@ -1,0 +1,121 @@
+"""scripts/teardown.sh: the lab out of the cluster, and nothing else."""
+
+from collections.abc import Iterator
+
+from labspec.artifacts._base import Files
+from labspec.artifacts._existing import FOREIGN, held, kinds, namespaces, selector
+from labspec.artifacts._script import ISTIOCTL, WAIT, script
+from labspec.bundle import File
+from labspec.plan import Plan
+
+_ABOUT = """
+Takes away what carries this lab's label, in any variant; with --istio also an Istio that scripts/install.sh brought.
+Where others use that Istio it lists them, and needs --yes.
+Usage: scripts/teardown.sh [VARIANT] [--istio] [--yes]
+"""
+
+_OPTIONS = r"""
+istio=no yes=no
+for argument in "$@"; do
+  case $argument in
+    --istio) istio=yes ;;
+    --yes) yes=yes ;;
+    -*) die "teardown.sh knows no $argument" "it knows: --istio, --yes" ;;
+  esac
+done
+"""
+
+_OBJECTS = r"""
+for namespace in $NAMESPACES; do
+  found=$("${kubectl[@]}" get "$KINDS" --namespace="$namespace" --selector="$SELECTOR" --output=name) ||
+    die "namespace $namespace could not be read" "does the cluster answer? kubectl version"
+  if [[ -z $found ]]; then
+    printf 'Nothing of this lab is in namespace %s.\n' "$namespace"
+    continue
+  fi
+  # In the foreground: a Deployment is gone when its pods are.
+  "${kubectl[@]}" delete "$KINDS" --namespace="$namespace" --selector="$SELECTOR" --cascade=foreground --timeout="${limit}s" ||
+    die "not everything in namespace $namespace was gone within $limit seconds" \
+      "what is left: kubectl get $KINDS,pods --namespace=$namespace --selector=$SELECTOR"
+done
+"""
+
+_NAMESPACE = r"""
+contents() { # what is in the lab's namespace, but for what Kubernetes and Istio put into every one
+  local more found
+  more=$("${kubectl[@]}" api-resources --categories=istio-io --namespaced --output=name | paste -sd, -) || return
+  found=$("${kubectl[@]}" get "all,configmaps,secrets,serviceaccounts,persistentvolumeclaims,ingresses${more:+,$more}" \
+    --namespace="$NAMESPACE" --output=name) || return
+  grep -vxE 'serviceaccount/default|configmap/(kube-root-ca.crt|istio-ca-(root-cert|crl))' <<<"$found" || true
+}
+
+state=$(namespace_state "$NAMESPACE") || die "namespace $NAMESPACE could not be read"
+IFS='|' read -r name lab _ <<<"$state"
+if [[ -z $name ]]; then
+  printf 'There is no namespace %s.\n' "$NAMESPACE"
+elif [[ $lab != "$LAB/labspec" ]]; then
+  printf 'Namespace %s stays: it is not of this lab.\n' "$NAMESPACE"
+else
+  found=$(contents) || die "namespace $NAMESPACE stays: what is in it could not be read"
+  if [[ -n $found ]]; then
+    printf 'Namespace %s stays, because it holds what is not of this lab:\n%s\n' "$NAMESPACE" "$found"
+  else
+    "${kubectl[@]}" delete namespace "$NAMESPACE" --timeout="${limit}s" || die "namespace $NAMESPACE was not gone within $limit seconds"
+  fi
+fi
+"""
+
+_ISTIO = r"""
+[[ $istio == yes ]] || exit 0
+
+installed_by=$("${kubectl[@]}" get configmap istio --namespace="$ISTIO_NAMESPACE" --ignore-not-found \
+  --output='jsonpath={.metadata.name}/{.metadata.annotations.labspec/lab}') || die "ConfigMap istio in $ISTIO_NAMESPACE could not be read"
+if [[ -z $installed_by ]]; then
+  printf 'Istio is not in this cluster.\n'
+  exit
+fi
+[[ $installed_by == "istio/$LAB" ]] || die "Istio stays: this lab did not install it"
+
+# Uninstalling takes Istio from everybody, and with its CRDs every object of its kinds.
+users() {
+  local kinds rest="app.kubernetes.io/part-of!=$LAB" each='{range .items[*]}{.kind} {.metadata.name} in namespace {.metadata.namespace}{"\n"}{end}'
+  "${kubectl[@]}" get pods --all-namespaces --selector="security.istio.io/tlsMode=istio,$rest" \
+    --field-selector="metadata.namespace!=$ISTIO_NAMESPACE" --output="jsonpath=$each" || return
+  "${kubectl[@]}" get deployments --all-namespaces --selector=app=istiod \
+    --field-selector="metadata.namespace!=$ISTIO_NAMESPACE" --output="jsonpath=$each" || return
+  kinds=$("${kubectl[@]}" api-resources --categories=istio-io --namespaced --output=name | paste -sd, -) || return
+  [[ -z $kinds ]] || "${kubectl[@]}" get "$kinds" --all-namespaces --selector="$rest" --output="jsonpath=$each"
+}
+found=$(users) || die "Istio stays: who uses it could not be read"
+if [[ -n $found ]]; then
+  printf 'Others use this Istio:\n%s\n' "$found"
+  [[ $yes == yes ]] || die "Istio stays" "to take it from them all: $out/scripts/teardown.sh --istio --yes"
+fi
+fault=$(istioctl_fault)
+[[ -z $fault ]] || die "Istio stays: $fault" "$istioctl_hint"
+"${istioctl[@]}" uninstall --purge --skip-confirmation || die "Istio was not uninstalled: istioctl says why above"
+printf 'Istio is gone; namespace %s stays.\n' "$ISTIO_NAMESPACE"
+"""
+
+
+def _files(plan: Plan) -> Iterator[File]:
+    services, collector = held(plan)
+    own = (
+        plan.owns_namespace
+        and plan.namespace not in {"default", plan.istio_namespace}
+        and not plan.namespace.startswith("kube-")
+    )
+    settings = {
+        "LAB": plan.name,
+        **({"NAMESPACE": plan.namespace} if own else {}),
+        "NAMESPACES": " ".join(namespaces(plan)),
+        "ISTIO_VERSION": plan.istio_version,
+        "ISTIO_NAMESPACE": plan.istio_namespace,
+        "SELECTOR": selector(plan),
+        "KINDS": kinds(services + collector),
+    }
+    parts = [_OPTIONS, WAIT, ISTIOCTL, _OBJECTS, *([FOREIGN, _NAMESPACE] if own else []), _ISTIO]
+    yield script(plan, "teardown", _ABOUT, settings, *parts)
+
+
+ARTIFACT = Files(_files)

@@ -1,0 +1,95 @@
+"""Title, what one needs, and the picture of who calls whom."""
+
+from collections.abc import Iterator
+
+from labspec.envoy.versions import KUBERNETES
+from labspec.guide._facts import calls
+from labspec.guide._markdown import block, bullets, code, mermaid, page, plain, prose
+from labspec.guide.request import names
+from labspec.plan import Plan
+
+_MOST = 100
+"""Arrows that a picture takes: more are neither readable nor drawn by GitHub."""
+
+_LONGEST = 40
+
+
+def section(plan: Plan, requested: str) -> str:
+    """The first page; `requested` is what the lab's containers ask of the cluster."""
+    description = plain(" ".join(plan.description.split())) if plan.description else ""
+    return page([f"# {plan.name}", description, _needs(plan, requested), _graph(plan)])
+
+
+def _needs(plan: Plan, requested: str) -> str:
+    first, last = KUBERNETES[plan.istio_version]
+    needed = [
+        f"A Kubernetes cluster of version 1.{first} to 1.{last}, and `kubectl` that can reach it.",
+        f"`istioctl` of version {plan.istio_version}, with any patch number.",
+        "`bash`; version 3.2 is enough.",
+        *(
+            f"The namespace {code(name)}, which the lab uses and does not make: `kubectl create namespace {name}`."
+            for name in _given(plan)
+        ),
+        *(["`curl`: the scripts ask the collector with it."] if plan.collector else []),
+    ]
+    asked = prose(
+        f"The lab's pods request {requested}. A request is the share that the scheduler sets aside, not what a pod uses. "
+        f"What Istio's profile {code(plan.istio_profile)} requests for each sidecar is in the sum; Istio's own pods come on top."
+    )
+    return page(["## What you need", bullets(needed), asked])
+
+
+def _given(plan: Plan) -> list[str]:
+    """Namespaces that have to be there: Istio's comes with Istio, the lab's own with the lab."""
+    own = [] if plan.owns_namespace else [plan.namespace]
+    used = [*own, plan.collector.namespace] if plan.collector else own
+    there = {"default", plan.istio_namespace, *([plan.namespace] if plan.owns_namespace else [])}
+    return [name for name in dict.fromkeys(used) if name not in there]
+
+
+def _graph(plan: Plan) -> str:
+    found = list(calls(plan))
+    if len(found) + len(plan.workloads) > _MOST:
+        picture = prose(
+            f"{len(plan.workloads)} services and {len(found)} calls are too many for a picture. `base/` has one file for each service."
+        )
+    else:
+        picture = block("\n".join(_chart(plan)), "mermaid")
+    dotted = (
+        f" Dotted arrows are spans on their way to {plan.collector.ui.title}; the sidecars send them."
+        if plan.collector and found
+        else ""
+    )
+    lead = prose(f"Services run in namespace {code(plan.namespace)}, each with a sidecar.{dotted}")
+    return page(["## Who calls whom", picture, lead, _uncalled(plan)])
+
+
+def _chart(plan: Plan) -> Iterator[str]:
+    """Nodes are numbered: a service may have the name of a mermaid keyword."""
+    nodes = {workload.name: f"n{index}" for index, workload in enumerate(plan.workloads)}
+    yield "flowchart LR"
+    for workload in plan.workloads:
+        label = mermaid(workload.name)
+        yield f"  {nodes[workload.name]}{f'[{label}]' if workload.listener else f'([{label}])'}"
+    for call in calls(plan):
+        path = "/" + call.target.url.removeprefix("http://").partition("/")[2]
+        request = mermaid(f"{call.target.method} {path if len(path) <= _LONGEST else path[:_LONGEST] + '...'}")
+        yield f"  {nodes[call.caller.name]} -->|{request}| {nodes[call.callee.name]}"
+    if plan.collector is not None and (found := _reporters(plan)):
+        yield f"  collector[({mermaid(plan.collector.ui.title)})]"
+        yield from (f"  {nodes[name]} -.-> collector" for name in found)
+
+
+def _reporters(plan: Plan) -> list[str]:
+    """The services whose sidecars make spans: those with a pod at either end of a request that is sent."""
+    sent = [call for call in calls(plan) if call.caller.replicas]
+    found = {workload.name for call in sent for workload in (call.caller, call.callee) if workload.replicas}
+    return [workload.name for workload in plan.workloads if workload.name in found]
+
+
+def _uncalled(plan: Plan) -> str:
+    idle = [workload for workload in plan.workloads if workload.listener and not workload.callers]
+    if not idle:
+        return ""
+    rest = "it has no Service and gets no request." if len(idle) == 1 else "they have no Service and get no request."
+    return prose(f"Nobody calls {names(idle)}: {rest}")

@@ -1,0 +1,167 @@
+"""The steps of the lab: each with its script, what it does, what one sees, why, and the same by hand."""
+
+from collections.abc import Iterator
+
+from labspec.guide import looking
+from labspec.guide._facts import number
+from labspec.guide._markdown import block, code, page, prose
+from labspec.guide._sample import APP_SPAN, app_trace
+from labspec.guide._step import Step, shown
+from labspec.plan import Plan, Workload
+from labspec.shell import quote
+
+_NAMED = 5
+"""Clients that get a remark each."""
+
+_FOREIGN_MESH = (
+    "On a mesh that this lab did not install the script shows what it would change, and stops; "
+    "`./scripts/install.sh --yes` changes it."
+)
+
+
+def section(plan: Plan) -> str:
+    """The chapter on the steps."""
+    found = (
+        _preflight(plan),
+        _install(plan),
+        _deploy(plan),
+        _traffic(plan),
+        looking.logs(plan),
+        looking.page_step(plan),
+    )
+    steps = [step for step in found if step]
+    return page(
+        [
+            "## The steps",
+            prose("All commands are for this folder. All steps, one after the other, up to the first that fails:"),
+            block("./scripts/lab.sh", "bash"),
+            prose(
+                "Or step by step, as below. Each script can be run again at any time and tells about itself with `--help`. "
+                "The scripts talk to kubectl's current cluster; `KUBE_CONTEXT=NAME` before a command chooses another."
+            ),
+            *(shown(place, step) for place, step in enumerate(steps, 1)),
+        ]
+    )
+
+
+def _preflight(plan: Plan) -> Step:
+    by_hand = ["kubectl version", "istioctl version --remote=false"]
+    remarks = ["It changes nothing. Each problem comes with what to do about it."]
+    if plan.collector is not None:
+        namespace = plan.collector.namespace
+        by_hand.append(f"kubectl -n {namespace} get services {' '.join(plan.collector.services)} --ignore-not-found")
+        remarks.append(
+            f"It stops where somebody else's collector stands in namespace {code(namespace)}: the two would overwrite each other."
+        )
+    return Step(
+        title="Look before you start",
+        command="./scripts/preflight.sh",
+        does="Looks at the tools and the cluster: versions, namespaces, names that are taken.",
+        output=f"istioctl: {plan.istio_version}\n...\nNothing is in the way. Next: .../scripts/install.sh",
+        remarks=tuple(remarks),
+        by_hand="\n".join(by_hand),
+    )
+
+
+def _install(plan: Plan) -> Step:
+    return Step(
+        title="Install Istio",
+        command="./scripts/install.sh",
+        does=f"Installs Istio with the profile {code(plan.istio_profile)} and the settings in `istio/operator.yaml`, and waits for istiod.",
+        output=f"The mesh has:\n    enableTracing: {'true' if plan.collector else 'false'}\n    ...\nIstio is ready. Next: .../scripts/deploy.sh",
+        remarks=(
+            "Istio comes first: a pod gets its sidecar when it is created, and only if Istio's injector is there then.",
+            _mesh_settings(plan),
+            _FOREIGN_MESH,
+        ),
+        by_hand="istioctl install -f istio/operator.yaml",
+    )
+
+
+def _mesh_settings(plan: Plan) -> str:
+    if plan.collector is None:
+        return "The mesh settings switch tracing off: `enableTracing: false`."
+    receiver = plan.collector.receivers[0]
+    return (
+        f"The mesh settings tell every sidecar where to send spans, {code(f'{receiver.host}:{receiver.port}')}, "
+        f"and how many of the traces that it starts it samples, {number(plan.percent)} %."
+    )
+
+
+def _deploy(plan: Plan) -> Step:
+    namespaces = [plan.namespace]
+    if plan.collector is not None and plan.collector.namespace != plan.namespace:
+        namespaces.insert(0, plan.collector.namespace)
+    what = f"the services and {plan.collector.ui.title}" if plan.collector else "the services"
+    label = f"app.kubernetes.io/part-of={plan.name}"
+    ready = "A pod of a service shows `2/2` under `READY`: the app and its sidecar."
+    return Step(
+        title="Deploy the lab",
+        command="./scripts/deploy.sh",
+        does=f"Puts {what} into the cluster, takes away what the lab no longer has, and waits until all pods are ready. "
+        "Then it restarts the services whose pods have no sidecar, or one that is older than the mesh settings.",
+        output="\n".join(f"Running in namespace {name}:\n..." for name in namespaces),
+        remarks=(ready + (" The collector's pod shows `1/1`: it is outside the mesh." if plan.collector else ""),),
+        by_hand="\n".join(
+            [
+                "kubectl apply -k .",
+                *(f"kubectl -n {name} rollout status deployment -l {label}" for name in namespaces),
+                "# after a change of the mesh settings:",
+                f"kubectl -n {plan.namespace} rollout restart deployment -l {label}",
+            ]
+        ),
+    )
+
+
+def _traffic(plan: Plan) -> Step | None:
+    clients = plan.clients
+    if not clients:
+        return None
+    client = clients[0]
+    sends_none = client.starts is not None and plan.collector is not None
+    return Step(
+        title="Send requests",
+        command="./scripts/traffic.sh",
+        does="Sends each request of the clients ten times and compares the statuses with those that are right. "
+        "Another number of rounds: `./scripts/traffic.sh base 50`.",
+        output=_traffic_output(plan),
+        remarks=tuple(_traffic_remarks(plan)),
+        by_hand=("# this one sends no ids: the sidecar starts the trace\n" if sends_none else "")
+        + f"kubectl -n {client.namespace} exec deploy/{client.name} -c {client.container.name} -- \\\n  {_curl(client)}",
+    )
+
+
+def _traffic_remarks(plan: Plan) -> Iterator[str]:
+    clients = plan.clients
+    for client in clients[:_NAMED]:
+        wait = client.pause
+        if wait:
+            yield f"{code(client.name)} also sends by itself, a round every {wait} seconds."
+        else:
+            yield f"{code(client.name)} sends only now: its pod waits (`every: manual`)."
+    yield (
+        "The requests come from inside the client's own pod, from the app's container. So they pass its sidecar; "
+        "requests from the sidecar's container would not."
+    )
+    if any(client.starts for client in clients):
+        own = " The sidecar keeps the trace id and makes a span id of its own." if plan.collector else ""
+        yield f"`traceID` and `spanID` are what the app sent.{own}"
+
+
+def _traffic_output(plan: Plan) -> str:
+    client = plan.clients[0]
+    target = client.targets[0]
+    ids = f" traceID={app_trace(client.starts)} spanID={APP_SPAN}" if client.starts else ""
+    sent = [target for client in plan.clients for target in client.targets]
+    statuses = " or ".join(str(status) for status in sorted({target.expect for target in sent}))
+    total = 10 * len(sent)
+    return (
+        f"{client.name}, 10 rounds:\n{target.method} {target.url} {target.expect}{ids}\n...\n"
+        f"{total} of {total} requests answered {statuses}"
+    )
+
+
+def _curl(client: Workload) -> str:
+    target = client.targets[0]
+    method = {"GET": "", "HEAD": "-I "}.get(target.method, f"-X {target.method} ")
+    return f"curl -sS -o /dev/null -w '%{{http_code}}\\n' --max-time 5 {method}{quote(target.url)}"
