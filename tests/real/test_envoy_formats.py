@@ -1,0 +1,89 @@
+"""labspec's verdict on access log formats against Envoy's own."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from labspec.envoy.format import check
+from labspec.envoy.versions import ENVOY_RELEASES, istio_with
+from tests.envoy.generate import broken, mutant, valid
+
+pytestmark = pytest.mark.real
+
+GENERATED = 300
+
+FORMATS = (
+    "%START_TIME%",
+    "plain",
+    "%%",
+    "100% sure",
+    "%START_TIME%%",
+    "%REQ(X-B3-TRACEID)% %TRACE_ID%",
+    "%SPAN_ID%",
+    "%UPSTREAM_SERVER_NAME%",
+    "%NOPE%",
+    "%req(x)%",
+    "%REQ()%",
+    "%REQ(a?b?c)%",
+    "%REQ(x):18446744073709551615%",
+    "%REQ(x):18446744073709551616%",
+    "%REQ_WITHOUT_QUERY(:path)%",
+    "%SECRET(x)%",
+    "%GRPC_STATUS(NUMBER)%",
+    "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(24)%",
+)
+
+
+def config(text: str) -> dict[str, Any]:
+    """A bootstrap with one listener whose access log has this format, formatters and newline as Istio adds them."""
+    package = "type.googleapis.com/envoy.extensions"
+    log_format: dict[str, Any] = {"text_format_source": {"inline_string": text.removesuffix("\n") + "\n"}}
+    if "%REQ_WITHOUT_QUERY" in text:
+        formatter = {"@type": f"{package}.formatter.req_without_query.v3.ReqWithoutQuery"}
+        log_format["formatters"] = [{"name": "envoy.formatter.req_without_query", "typed_config": formatter}]
+    log = {"@type": f"{package}.access_loggers.file.v3.FileAccessLog", "path": os.devnull, "log_format": log_format}
+    manager = {
+        "@type": f"{package}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "test",
+        "route_config": {"name": "none"},
+        "access_log": [{"name": "log", "typed_config": log}],
+    }
+    chain = {"filters": [{"name": "http", "typed_config": manager}]}
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": 0}}
+    return {"static_resources": {"listeners": [{"name": "test", "address": address, "filter_chains": [chain]}]}}
+
+
+def refused_by(binary: str, texts: Iterable[str], folder: Path) -> dict[str, bool]:
+    """Format -> whether Envoy refuses it."""
+
+    def verdict(numbered: tuple[int, str]) -> tuple[str, bool]:
+        number, text = numbered
+        file = folder / f"{number}.json"
+        file.write_text(json.dumps(config(text)), encoding="utf-8")
+        run = subprocess.run(
+            [binary, "--mode", "validate", "-c", str(file), "-l", "error"],
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        return text, run.returncode != 0
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(pool.map(verdict, enumerate(texts)))
+
+
+@pytest.mark.parametrize("minor", ENVOY_RELEASES)
+def test_the_verdict_is_envoys(minor: str, tmp_path: Path, tool: Callable[..., str]) -> None:
+    binary = tool(f"envoy-{minor}")
+    random = Random(minor)  # noqa: S311  # the same formats each time
+    texts = [make(random, minor) for _ in range(GENERATED // 3) for make in (valid, broken, mutant)]
+    refused = refused_by(binary, [*FORMATS, *texts], tmp_path)
+    istio = istio_with(minor)
+    assert {text: bool(check(text, istio)) for text in refused} == refused

@@ -1,0 +1,436 @@
+"""The lab guide says what applies to this very lab, and nothing of a spec is read as markup."""
+
+import re
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from labspec.artifacts.guide import ARTIFACT
+from labspec.compile import bundle
+from labspec.envoy.versions import KUBERNETES
+from labspec.guide import _markdown as markdown
+from labspec.guide._facts import calls
+from labspec.guide._sample import UNKNOWN, line
+from labspec.guide.troubles import section as troubles
+from labspec.plan import Plan
+from tests.conftest import SPECS, plan_of
+
+HEAD = "apiVersion: labspec/v1\nname: lab\nistio: {version: '1.30', api: meshConfig}\npropagation: {format: b3}\n"
+CLIENT = "services:\n  web: {kind: curl, calls: [api]%s}\n  api: {kind: http-echo%s}\n"
+IDS = "logs: {format: 't=${trace_id} s=${span_id}'}\n"
+
+FORMS = {
+    "tracer": HEAD + IDS + CLIENT % (", tracer: {bits: 64}", ""),
+    "sidecar starts": HEAD + CLIENT % ("", ""),
+    "app says not sampled": HEAD + CLIENT % (", tracer: {sampled: false}", ""),
+    "app says sampled at 1 percent": HEAD + "sampling: {percent: 1}\n" + CLIENT % (", tracer: {}", ""),
+    "1 percent": HEAD + "sampling: {percent: 1}\n" + CLIENT % ("", ""),
+    "half": HEAD + "sampling: {percent: 50}\n" + CLIENT % ("", ""),
+    "a hundredth": HEAD + "sampling: {percent: 0.01}\n" + CLIENT % ("", ""),
+    "no collector": HEAD + "collector: {kind: none}\n" + CLIENT % ("", ""),
+    "no collector, tracer": HEAD + "collector: {kind: none}\n" + CLIENT % (", tracer: {}", ""),
+    "tracer, log without ids": HEAD + "logs: {format: istio}\n" + CLIENT % (", tracer: {}", ""),
+    "manual tracer": HEAD + IDS + CLIENT % (", every: manual, tracer: {}", ""),
+    "no log": HEAD + "logs: {format: none}\n" + CLIENT % ("", ""),
+    "Istio's log": HEAD + "logs: {format: istio}\n" + CLIENT % ("", ""),
+    "log without ids": HEAD + "logs: {format: 'code=%RESPONSE_CODE%'}\n" + CLIENT % ("", ""),
+    "log of a silent operator": HEAD + "logs: {format: '%TRACE_ID% %SPAN_ID%'}\n" + CLIENT % ("", ""),
+    "no log, no collector": HEAD + "logs: {format: none}\ncollector: {kind: none}\n" + CLIENT % ("", ""),
+    "manual": HEAD + CLIENT % (", every: manual", ""),
+    "manual tracer, not sampled": HEAD + CLIENT % (", every: manual, tracer: {sampled: false}", ""),
+    "ports": HEAD + IDS + CLIENT % ("", ", port: 8080, targetPort: 9000, status: 404"),
+    "given namespace": HEAD + "namespace: shop\n" + CLIENT % ("", ""),
+    "namespace default": HEAD + "namespace: default\n" + CLIENT % ("", ""),
+    "collector elsewhere": HEAD + "collector: {kind: jaeger, namespace: tracing}\n" + CLIENT % ("", ""),
+    "callee without pods": HEAD + IDS + CLIENT % ("", ", replicas: 0"),
+    "client without pods": HEAD + CLIENT % (", replicas: 0", ""),
+    "nobody calls": HEAD + "services:\n  api: {kind: http-echo}\n",
+    "several": HEAD
+    + "sampling: {percent: 10}\n"
+    + "services:\n  end: {kind: curl, calls: [api, {to: log, path: /x, method: HEAD}]}\n"
+    + "  two: {kind: curl, tracer: {}, calls: [api]}\n  api: {kind: http-echo}\n  log: {kind: http-echo}\n  spare: {kind: http-echo}\n",
+    "other profile": HEAD.replace("api: meshConfig", "api: meshConfig, profile: minimal") + CLIENT % ("", ""),
+}  # fmt: skip
+
+NO_TRACER = "so no sidecar has a tracer"
+INVALID = "invalid parent span IDs"
+PAGE = "port-forward svc/tracing 16686:80"
+RULED = "whatever the sampling of the mesh says"
+DASH = "### When an id is `-`"
+
+SENTENCES = {
+    "tracer": (["of 64 bits (16 hex digits)", "x-b3-sampled: 1", INVALID, RULED, "t=1e4b6d90f2a7c835 s=6b1d93e85f2c07a4", "sent by web's app", PAGE], [NO_TRACER, "by chance"]),
+    "sidecar starts": (["The sidecar beside the client starts the trace", "The sampling of this lab is 100 %".lower(), "none: it is the root", "GET http://api/ 200\n"], [INVALID, "sent by web's app", "x-b3-sampled: 1", "none is the one that the app sent"]),
+    "app says not sampled": (["x-b3-sampled: 0", "None of the requests of `web`", "In this lab no request is sampled", "### No request of `web` ever has a trace", "It gets no spans: nothing in this lab is sampled."], [INVALID, "Choose the service"]),
+    "app says sampled at 1 percent": (["although the sampling of this lab is 1 %", "### Every request of `web` has a trace, not 1 %", INVALID], ["by chance", "Some requests have a trace"]),
+    "1 percent": (["1 % of the requests of `web`, by chance", "in 82 of 100 cases no trace", "Of 299 requests", "traffic.sh base 299`", "### Some requests have a trace, others have none"], [INVALID, RULED]),
+    "half": (["about 50 of 100 requests leave none"], ["in 95 of 100"]),
+    "a hundredth": (["there is nearly always no trace", "Of 29956 requests"], ["100 of 100", "To send so many"]),
+    "no collector": ([NO_TRACER, "enableTracing: false", DASH, "On every line of this lab", "says that there is no collector"], ["Jaeger", "port-forward", "ui.sh`", "CLIENT", "sampling", "Telemetry", "curl`:"]),
+    "no collector, tracer": ([NO_TRACER, "hand these headers on untouched", "stands for no trace", "Not for the requests of this lab: each client sends ids itself"], ["Jaeger", INVALID, "span of its own"]),
+    "tracer, log without ids": (["2. The newest that its app sent: 92d07ab4", "guid:x-request-id", "and find the trace"], ["All differ", DASH]),
+    "manual tracer": (["All differ", INVALID], ["sent by web's app"]),
+    "no log": (["There is none: this lab writes no access log", PAGE], ["./scripts/logs.sh", "istio-proxy --tail", DASH, "The access log is empty", "traceID="]),
+    "Istio's log": (["guid:x-request-id", "The log format has no trace id", "%ROUTE_NAME%\n"], [DASH, "show the same trace id", "find the trace", "log format was changed by hand"]),
+    "log without ids": (["nothing leads from a line to its trace", "code=200\n", "log format was changed by hand"], [DASH, "guid:"]),
+    "log of a silent operator": (["`%SPAN_ID%` is `-` on every line", "show the same trace id", "The log format has no span id"], ["The span ids differ"]),
+    "no log, no collector": (["writes no access log", NO_TRACER], ["istio-proxy --tail", "Jaeger", "accessLogFile"]),
+    "manual": (["`web` sends only now: its pod waits"], ["by itself", "status 000"]),
+    "manual tracer, not sampled": (["grep -i sampled scripts/traffic.sh"], ["get deploy web -o yaml"]),
+    "ports": (["api.lab.svc.cluster.local:8080/*", "http://api:8080/"], ["local:80/*"]),
+    "given namespace": (["kubectl create namespace shop", "The namespace `shop` stays", "kubectl -n shop exec"], ["namespaces.yaml"]),
+    "namespace default": (["kubectl -n default exec", "The namespace `default` stays"], ["create namespace", "namespaces.yaml"]),
+    "collector elsewhere": (["kubectl create namespace tracing", "kubectl -n tracing port-forward", "jaeger-collector.tracing.svc.cluster.local:9411"], ["overwrite each other\n"]),
+    "callee without pods": (["`api` has no pod (`replicas: 0`)", "t=- s=-\n"], ["SERVER", "one span instead of two", "inbound, for the same", "Both lines", "It has spans of: web.lab api.lab", "that reach their service"]),
+    "client without pods": (["`web`"], ["### 4. Send requests", "Which spans it leaves", "Who starts the trace", "-.->", "traffic.sh`.", "A request of web", "No trace at all", DASH]),
+    "nobody calls": (["Nobody calls `api`: it has no Service", "No service calls another"], ["./scripts/traffic.sh\n", INVALID, "one span instead"]),
+    "several": (["10 % of the requests of `end`, by chance", "All the requests of `two`, although", "Nobody calls `spare`", "HEAD http://log/x", "each trace of `two` with"], ["trace of `end`"]),
+    "other profile": (["Istio's profile `minimal`"], ["profile `demo`"]),
+}  # fmt: skip
+
+
+def guide(text: str) -> str:
+    return bundle(plan_of(text))["README.md"].text
+
+
+def flowed(text: str) -> str:
+    """The text with its paragraphs unwrapped, so that a sentence is found wherever its lines end."""
+    return re.sub(r"(?<=[^\n`|]) ?\n(?: {2})?(?=[^\n#|`-])", " ", text) + text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_sentences(form: str) -> None:
+    there, absent = SENTENCES[form]
+    text = flowed(guide(FORMS[form]))
+    assert [sentence for sentence in there if sentence not in text] == []
+    assert [sentence for sentence in absent if sentence in text] == []
+
+
+def test_every_form_has_its_sentences() -> None:
+    assert FORMS.keys() == SENTENCES.keys()
+
+
+SOURCES = [
+    *(pytest.param(text, id=form) for form, text in FORMS.items()),
+    *(pytest.param(path, id=path.stem) for path in SPECS),
+]
+
+
+# What the scripts print and the guide quotes: the words that both have, and the script.
+QUOTED = [
+    ("preflight", "istioctl: "),
+    ("preflight", "Nothing is in the way. Next: "),
+    ("install", "The mesh has:"),
+    ("install", "enableTracing: "),
+    ("install", "Istio is ready. Next: "),
+    ("deploy", "Running in namespace "),
+    ("traffic", " rounds:"),
+    ("traffic", " requests answered "),
+    ("logs", ", sidecar:"),
+    ("logs", "A request of "),
+    ("logs", "1. More than one sidecar logged the trace id "),
+    ("logs", "1. The log format has no trace id."),
+    ("logs", "To see it, put traceID=${trace_id} spanID=${span_id} into logs.format."),
+    ("logs", "2. The newest that its app sent: "),
+    ("logs", "2. The log format has no span id: whether the sidecars make spans of their own does not show here."),
+    ("logs", "2. The span ids in it:"),
+    ("logs", "sent by "),
+    ("logs", "logged by "),
+    ("logs", "   All differ: each sidecar made a span of its own."),
+    ("logs", " has the trace. Look at it: "),
+    ("logs", " of the requests are sampled). Look at it: "),
+    ("logs", " asked for). Right: nothing of "),
+    ("ui", " answers."),
+    ("ui", "It has spans of: "),
+    ("ui", "It gets no spans: nothing in this lab is sampled."),
+    ("ui", "Open http://localhost:"),
+    ("ui", "It is there for "),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_quotes_what_the_scripts_print(form: str) -> None:
+    files = bundle(plan_of(FORMS[form]))
+    steps = files["README.md"].text.partition("## The steps")[2].partition("\n## ")[0]
+    missing = [words for name, words in QUOTED if words in steps and words not in files[f"scripts/{name}.sh"].text]
+    assert missing == []
+
+
+def test_every_quotation_is_used() -> None:
+    everything = "".join(guide(form) for form in FORMS.values())
+    assert [words for _, words in QUOTED if words not in everything] == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_example_output_is_all_quoted(form: str) -> None:
+    steps = guide(FORMS[form]).partition("## The steps")[2].partition("\n## ")[0]
+    lines = [line for block in re.findall(r"```text\n(.*?)\n```", steps, re.DOTALL) for line in block.splitlines()]
+    known = [words for _, words in QUOTED]
+    requests = re.compile(r"( *\.\.\.)?|(GET|HEAD) http://\S+ \d{3}( traceID=[0-9a-f]+ spanID=[0-9a-f]+)?")
+    assert [line for line in lines if not requests.fullmatch(line) and not any(words in line for words in known)] == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_names_only_files_of_the_lab(source: Path | str) -> None:
+    files = bundle(plan_of(source))
+    text = files["README.md"].text
+    named = set(re.findall(r"\bscripts/[a-z]+\.sh", text)) | set(re.findall(r"\b(?:base|istio)/[\w.-]+\.yaml", text))
+    assert {"scripts/lab.sh", "scripts/teardown.sh"} <= named
+    assert {path for path in named if path not in files} == set()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_tree_lists_every_file(form: str) -> None:
+    files = bundle(plan_of(FORMS[form]))
+    tree = files["README.md"].text.partition("## Where things are")[2]
+    assert [file.path for file in files if f"{file.path} " not in tree] == []
+
+
+COMMANDS = re.compile(
+    r"""
+    \./scripts/[a-z]+\.sh(\ --yes|\ --istio|\ --check|\ base\ \d+)?(\ +\#.*)?
+    | [A-Z_]+=\S+\ \./scripts/ui\.sh
+    | kubectl\ version
+    | istioctl\ (version\ --remote=false|install\ -f\ istio/operator\.yaml|proxy-status(\ \|\ grep\ -E\ '\S+')?)
+    | istioctl\ proxy-config\ bootstrap\ deploy/\S+\ -n\ \S+\ -o\ json\ \|\ grep\ \S+
+    | kubectl\ (-n\ \S+\ )?(get|apply\ -k\ \.|logs|port-forward|rollout\ (status|restart)|exec\ deploy/\S+\ -c\ \S+\ --)(\ .*)?
+    | kubectl\ (create\ namespace\ \S+|label\ namespace\ \S+\ istio-injection-)
+    | \ \ curl\ .*
+    | labspec\ (build|check)
+    | grep\ -i\ sampled\ scripts/traffic\.sh
+    | \#\ .*
+    """,
+    re.VERBOSE,
+)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_commands_are_such_that_exist(source: Path | str) -> None:
+    text = bundle(plan_of(source))["README.md"].text
+    blocks = [token.content for token in MarkdownIt().parse(text) if token.type == "fence" and token.info == "bash"]
+    spans = re.findall(r"`((?:\./scripts|kubectl|istioctl|labspec|UI_PORT)[^`]* [^`]*)`", text)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert [line for line in [*lines, *spans] if not COMMANDS.fullmatch(line)] == []
+    subprocess.run(["bash", "-n"], input="\n".join(blocks), text=True, check=True)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_form_of_the_page(source: Path | str) -> None:
+    text = bundle(plan_of(source))["README.md"].text
+    tokens = MarkdownIt().enable("table").parse(text)
+    code = {
+        number
+        for token in tokens
+        if token.map and token.type in {"fence", "table_open"}
+        for number in range(*token.map)
+    }
+    lines = text.split("\n")
+    assert text.startswith("<!-- generated by labspec from ")
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+    assert [line for number, line in enumerate(lines) if number not in code and len(line) > markdown.WIDTH] == []
+    assert [line for line in lines if line != line.rstrip()] == []
+    levels = [int(token.tag[1]) for token in tokens if token.type == "heading_open"]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert text == bundle(plan_of(source))["README.md"].text
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_kubernetes_versions_are_those_of_the_preflight(version: str) -> None:
+    files = bundle(plan_of(FORMS["tracer"].replace("'1.30'", f"'{version}'")))
+    first, last = re.findall(r"^KUBERNETES_(?:FIRST|LAST)=(\d+)$", files["scripts/preflight.sh"].text, re.MULTILINE)
+    assert f"A Kubernetes cluster of version 1.{first} to 1.{last}," in files["README.md"].text
+
+
+def lines_of(text: str) -> list[str]:
+    plan = plan_of(text)
+    call = next(calls(plan))
+    return [line(plan, call, inbound=False), line(plan, call, inbound=True)]
+
+
+def test_sample_lines_of_istios_format() -> None:
+    assert lines_of(FORMS["sidecar starts"]) == [
+        (
+            '[2026-01-15T10:00:00.042Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 19 4 3 "-" "curl/8.17.0" '
+            '"3f9a1c77-52d8-9b0e-a4c6-8e1d2f60b7a9" "api" "10.244.0.34:5678" outbound|80||api.lab.svc.cluster.local '
+            "10.244.0.21:45678 10.96.117.53:80 10.244.0.21:51334 - default "
+            "traceID=5be1f0c29a4d76e38c41d2b7f90e6a15 spanID=1f6c80b2d5e94a37"
+        ),
+        (
+            '[2026-01-15T10:00:00.043Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 19 2 1 "-" "curl/8.17.0" '
+            '"3f9a1c77-52d8-9b0e-a4c6-8e1d2f60b7a9" "api" "10.244.0.34:5678" inbound|5678|| '
+            "127.0.0.6:38291 10.244.0.34:5678 10.244.0.21:45678 outbound_.80_._.api.lab.svc.cluster.local default "
+            "traceID=5be1f0c29a4d76e38c41d2b7f90e6a15 spanID=c27e5b9d41a0f683"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operators", "service", "outbound", "inbound"),
+    [
+        ("${parent_id} ${sampled}", ", tracer: {}", "a3d94f1e07b85c62 1", "6b1d93e85f2c07a4 1"),
+        ("${parent_id} ${sampled}", "", "- 1", "1f6c80b2d5e94a37 1"),
+        ("%REQ(X-B3-TRACEID):4% %TRACE_ID%", ", tracer: {bits: 64}", "1e4b 1e4b6d90f2a7c835", "1e4b 1e4b6d90f2a7c835"),
+        ("${sampled} %REQ(x-nothing?:AUTHORITY)%", ", tracer: {sampled: false}", "0 api", "0 api"),
+        ("${caller}", "", "-", "spiffe://cluster.local/ns/lab/sa/web"),
+        ("${callee} ${request_id}", "", "api 3f9a1c77-52d8-9b0e-a4c6-8e1d2f60b7a9", "api 3f9a1c77-52d8-9b0e-a4c6-8e1d2f60b7a9"),
+        ("%DOWNSTREAM_LOCAL_PORT% 100%%", "", "80 100%", "5678 100%"),
+        ("%START_TIME(%s)% %CEL(request.path)%", "", f"{UNKNOWN} {UNKNOWN}", f"{UNKNOWN} {UNKNOWN}"),
+    ],
+)  # fmt: skip
+def test_sample_values(operators: str, service: str, outbound: str, inbound: str) -> None:
+    text = HEAD + f"logs: {{format: '{operators}'}}\n" + CLIENT % (service, "")
+    assert lines_of(text) == [outbound, inbound]
+
+
+def test_sample_without_a_tracer_shows_what_the_client_sent() -> None:
+    text = HEAD + "collector: {kind: none}\n" + "logs: {format: '${trace_id} ${span_id} %TRACE_ID%'}\n"
+    assert lines_of(text + CLIENT % (", tracer: {bits: 64}", "")) == ["1e4b6d90f2a7c835 a3d94f1e07b85c62 -"] * 2
+    assert lines_of(text + CLIENT % ("", "")) == ["- - -"] * 2
+
+
+def test_a_value_of_a_log_line_that_nobody_can_tell_is_explained() -> None:
+    assert f"`{UNKNOWN}` stands for" in guide(FORMS["tracer"].replace("t=", "%CEL(request.path)% t="))
+    assert UNKNOWN not in guide(FORMS["tracer"])
+
+
+def test_troubles_are_those_of_the_lab() -> None:
+    titles = {
+        form: set(re.findall(r"^### (.*)$", troubles(plan_of(text)), re.MULTILINE)) for form, text in FORMS.items()
+    }
+    assert titles["no log, no collector"] == {
+        "A pod has no sidecar (`READY` says 1/1)",
+        "The first requests after a start fail (status 000)",
+    }
+    assert titles["tracer"] - titles["no collector"] == {
+        "New pods never become ready after the log format was changed by hand",
+        "No trace at all",
+        "No trace, although the sidecars have a tracer",
+        "A change of the sampling or the collector has no effect",
+        "The traces stopped after you applied a Telemetry resource",
+        "A trace has one span instead of two",
+        "Jaeger's page does not open",
+        "The lab's collector and another one overwrite each other",
+    }
+
+
+def test_many_services_leave_a_page_to_read() -> None:
+    services = "".join(
+        f"  c{i}: {{kind: curl, calls: [s{i}]}}\n  s{i}: {{kind: http-echo}}\n  i{i}: {{kind: http-echo}}\n"
+        for i in range(120)
+    )
+    text = guide(HEAD + "services:\n" + services)
+    assert len(text) < 30_000
+    assert "```mermaid" not in text
+    assert "too many for a picture" in text
+
+
+# Characters that mean something to Markdown, HTML, mermaid or a shell, and any others.
+HOSTILE = st.text(st.one_of(st.sampled_from("`|<>*_[]()#\\\"'$&!~:;-=+{}%@.w/ \n\r\t\u2028\u202e1a"), st.characters(exclude_categories=["Cs"])), min_size=1, max_size=40)  # fmt: skip
+
+
+def inline(text: str) -> list[Token]:
+    """The parts of the one paragraph that `text` must be."""
+    tokens = MarkdownIt().enable(["table", "strikethrough"]).parse(text)
+    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
+    return tokens[1].children or []
+
+
+@given(HOSTILE)
+def test_code_does_not_break_out(text: str) -> None:
+    before, span, after = inline(f"x {markdown.code(text)} y")
+    assert (before.type, span.type, after.type) == ("text", "code_inline", "text")
+    assert (before.content, after.content) == ("x ", " y")
+
+
+@given(st.text(st.sampled_from("a`b "), min_size=1).filter(str.strip))
+def test_code_keeps_backticks(text: str) -> None:
+    assert inline(f"x {markdown.code(text)} y")[1].content.strip() == text.strip()
+
+
+@given(HOSTILE)
+def test_cell_does_not_break_out(text: str) -> None:
+    tokens = MarkdownIt().enable("table").parse(markdown.table(["a", "b"], [[markdown.cell(text), "end"]]) + "\n\nz")
+    cells = [tokens[index + 1] for index, token in enumerate(tokens) if token.type == "td_open"]
+    assert [[child.type for child in found.children or []] for found in cells] == [["code_inline"], ["text"]]
+    assert tokens[-2].content == "z"
+
+
+@given(HOSTILE)
+def test_block_does_not_break_out(text: str) -> None:
+    tokens = MarkdownIt().parse(f"a\n\n{markdown.block(text, 'text')}\n\nz")
+    assert [token.type for token in tokens if token.level == 0] == ["paragraph_open", "paragraph_close", "fence", "paragraph_open", "paragraph_close"]  # fmt: skip
+
+
+@given(HOSTILE)
+def test_plain_words_are_words_or_code(text: str) -> None:
+    tokens = MarkdownIt().enable(["table", "strikethrough"]).parse(f"a\n\n{markdown.plain(text)}\n\nz")[3:-3]
+    kinds = {child.type for token in tokens for child in token.children or [] if child.type != "softbreak"}
+    assert tokens[0].type == "fence" or kinds in ({"text"}, {"code_inline"})
+
+
+@pytest.mark.parametrize("text", ["Follow one request.", "Lab 3: what's lost (and why)?", "größer, länger"])
+def test_plain_words_stay_plain(text: str) -> None:
+    assert markdown.plain(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["see www.example.org", "http://a", "1. one", "- a", "a *b*", "a <b>", "@you", ":smile:", "#1", "a_b_"]
+)
+def test_words_that_could_be_markup_are_code(text: str) -> None:
+    assert markdown.plain(text) == f"`{text}`"
+
+
+@given(HOSTILE)
+def test_mermaid_labels_stay_labels(text: str) -> None:
+    label = markdown.mermaid(text)
+    assert re.fullmatch(r'"[A-Za-z0-9 ./_-]*(#\d+;[A-Za-z0-9 ./_-]*)*"', label)
+    assert re.sub(r"#(\d+);", lambda found: chr(int(found[1])), label[1:-1]) == text
+
+
+@given(HOSTILE)
+def test_comment_ends_where_it_should(text: str) -> None:
+    tokens = MarkdownIt().parse(f"{markdown.comment(text)}\n\nz")
+    assert [token.type for token in tokens] == ["html_block", "paragraph_open", "inline", "paragraph_close"]
+    assert markdown.comment(text).index("-->") == len(markdown.comment(text)) - 3
+
+
+@given(
+    st.lists(
+        st.sampled_from(["word", "-", "+", "1.", "2)", "#", ">", "|", "===", "`a - b`", "``x ` y``", "a" * 50]),
+        min_size=1,
+        max_size=60,
+    )
+)
+def test_wrapped_words_stay_one_paragraph(words: list[str]) -> None:
+    text = "start " + " ".join(words)
+    children = inline(markdown.prose(text))
+    assert {child.type for child in children} <= {"text", "softbreak", "code_inline"}
+    assert " ".join(markdown.prose(text).split("\n")) == text
+
+
+@given(HOSTILE, HOSTILE)
+def test_words_of_a_spec_change_no_heading(description: str, log: str) -> None:
+    plain = plan_of(FORMS["tracer"])
+    hostile = plain._replace(
+        description=description,
+        source=description,
+        log=plain.log._replace(text=log.replace("%", "%%") + " %REQ(X-B3-TRACEID)% %REQ(X-B3-SPANID)%"),
+    )
+    pages = [MarkdownIt().enable("table").parse(_page(plan)) for plan in (plain, hostile)]
+    first, second = (
+        [token.content for before, token in pairwise(tokens) if before.type == "heading_open"] for tokens in pages
+    )
+    assert first == second
+
+
+def _page(plan: Plan) -> str:
+    return next(iter(ARTIFACT.files(plan))).text

@@ -1,0 +1,50 @@
+"""Start-up is a feature: what `build`, `check` and `schema` import."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+SPEC = str(ROOT / "specs" / "istio-jaeger.yaml")
+HEAVY = {
+    "kubernetes",
+    "rich",
+    "jsonpatch",
+    "jsonpointer",
+    "asyncio",
+    "http.client",
+    "aiohttp",
+    "envoy",
+    "pygments",
+    "markdown_it",
+    "requests",
+}
+
+
+def imported(*arguments: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "labspec", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+
+@pytest.mark.parametrize("command", ["build", "check", "schema"])
+def test_nothing_heavy(command: str, tmp_path: Path) -> None:
+    arguments = {"build": ["build", SPEC, "-o", str(tmp_path / "out")], "check": ["check", SPEC], "schema": ["schema"]}[
+        command
+    ]
+    names = imported(*arguments)
+    assert "labspec.cli" in names
+    assert {name for name in names if name in HEAVY or name.split(".")[0] in HEAVY} == set()
+
+
+def test_help_and_version_need_no_model() -> None:
+    for argument in ("--help", "--version"):
+        assert "pydantic.main" not in imported(argument) - {"typer"}
