@@ -59,7 +59,7 @@ FORMS = {
 }  # fmt: skip
 
 NO_TRACER = "so no sidecar has a tracer"
-INVALID = "invalid parent span IDs"
+INVALID = "skipping clock skew adjustment"
 PAGE = "port-forward svc/tracing 16686:80"
 RULED = "whatever the sampling of the mesh says"
 DASH = "### When an id is `-`"
@@ -434,3 +434,11 @@ def test_words_of_a_spec_change_no_heading(description: str, log: str) -> None:
 
 def _page(plan: Plan) -> str:
     return next(iter(ARTIFACT.files(plan))).text
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("1.30", "invalid parent span IDs=..."), ("1.31", "parent span ID=... is not in the trace")]
+)
+def test_the_warning_is_that_of_the_jaeger_of_the_istio_version(version: str, said: str) -> None:
+    text = bundle(plan_of(FORMS["tracer"].replace("'1.30'", f"'{version}'")))["README.md"].text
+    assert said in " ".join(text.split())

@@ -2,7 +2,6 @@
 
 from labspec.artifacts._script import WAIT, Setting
 from labspec.collectors._base import Backend
-from labspec.plan import Plan, Workload
 
 # Spans are on their way for 5 seconds at most; what is not there after 30 does not come.
 PATIENCE = WAIT.replace("300", "30")
@@ -73,8 +72,3 @@ def collector_settings(backend: Backend) -> dict[str, Setting]:
         "COLLECTOR_PORT": backend.ui.port,
         "SERVICES_API": backend.ui.services_api,
     }
-
-
-def rate(plan: Plan, client: Workload) -> float:
-    """Percent of its requests that are sampled: what its own tracer says rules, else the first sidecar's rate."""
-    return plan.percent if client.starts is None else 100 * client.starts.sampled

@@ -5,7 +5,7 @@ from math import ceil, log
 
 from labspec.artifacts import _following as shell
 from labspec.artifacts._base import Files
-from labspec.artifacts._connect import CONNECT, PATIENCE, SCRATCH, collector_settings, rate
+from labspec.artifacts._connect import CONNECT, PATIENCE, SCRATCH, collector_settings
 from labspec.artifacts._logline import id_expression
 from labspec.artifacts._script import VARIANT, Setting, script
 from labspec.bundle import File
@@ -94,7 +94,7 @@ def _row(plan: Plan, client: Workload) -> str:
 
 def _rule(plan: Plan, client: Workload) -> str:
     """What is right to find of its requests."""
-    percent = rate(plan, client)
+    percent = plan.share(client)
     if 0 < percent < 100:
         return "sometimes"
     return "always" if percent else "never"

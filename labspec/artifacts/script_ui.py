@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from labspec.artifacts._base import Files
-from labspec.artifacts._connect import CONNECT, PATIENCE, SCRATCH, collector_settings, rate
+from labspec.artifacts._connect import CONNECT, PATIENCE, SCRATCH, collector_settings
 from labspec.artifacts._script import VARIANT, Setting, script
 from labspec.bundle import File
 from labspec.collectors._base import Backend
@@ -32,6 +32,7 @@ printf '%s answers.\n' "$COLLECTOR"
 _LISTED = r"""
 listed() { # whether the collector knows every service
   local service
+  missing=" ${SERVICES[*]}"
   ask "$SERVICES_API" || return 1
   missing=
   for service in "${SERVICES[@]}"; do
@@ -113,10 +114,10 @@ def _settings(backend: Backend) -> dict[str, Setting]:
 
 def _services(plan: Plan) -> dict[str, Setting]:
     """What the collector is to know: the services on the way of requests that are sampled for certain; else of those that may be."""
-    certain = _reached(plan, [client for client in plan.clients if rate(plan, client) == 100])
+    certain = _reached(plan, [client for client in plan.clients if plan.share(client) == 100])
     if certain:
         return {"SERVICES": certain}
-    possible = _reached(plan, [client for client in plan.clients if rate(plan, client) > 0])
+    possible = _reached(plan, [client for client in plan.clients if plan.share(client) > 0])
     return {"SERVICES": possible, "PERCENT": f"{plan.percent:g}"} if possible else {}
 
 

@@ -31,6 +31,8 @@ class Ui(NamedTuple):
     """Path that lists the services that sent spans."""
     trace_api: str
     """Path of one trace, before its id."""
+    orphan_warning: str
+    """What the page says of a span whose parent nobody reported."""
 
 
 class Backend(NamedTuple):

@@ -13,6 +13,10 @@ IMAGES = {
     "1.31": "jaegertracing/jaeger:2.17.0",
 }
 
+# What it says of a span whose parent nobody reported: measured on 2.13 and 2.17, the sources of 2.14 say the same as 2.13.
+_ORPHAN = "invalid parent span IDs=...; skipping clock skew adjustment"
+_ORPHANS = {"1.31": "parent span ID=... is not in the trace; skipping clock skew adjustment"}
+
 _CONFIG = """\
 service:
   extensions: [jaeger_storage, jaeger_query, healthcheckv2]
@@ -65,7 +69,16 @@ class Jaeger(Collector):
             deployment="jaeger",
             services=("tracing", "zipkin", "jaeger-collector"),
             receivers=(Receiver("zipkin", f"jaeger-collector.{self.namespace}.svc.{around.cluster_domain}", 9411),),
-            ui=Ui("Jaeger", "tracing", 80, 16686, "/jaeger/search", "/jaeger/api/services", "/jaeger/api/traces/"),
+            ui=Ui(
+                title="Jaeger",
+                service="tracing",
+                port=80,
+                local_port=16686,
+                page="/jaeger/search",
+                services_api="/jaeger/api/services",
+                trace_api="/jaeger/api/traces/",
+                orphan_warning=_ORPHANS.get(around.istio_version, _ORPHAN),
+            ),
             requests=requests,
             objects=(
                 Object({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": self._metadata("jaeger", around)}),

@@ -234,7 +234,7 @@ def _invalid_parent(plan: Plan) -> str:
         [
             "### The warning about an invalid parent",
             prose(
-                f"{plan.collector.ui.title} marks the first span of each trace of {names(clients)} with a warning: `invalid parent span IDs=...; skipping clock skew adjustment`. It is expected here."
+                f"{plan.collector.ui.title} marks the first span of each trace of {names(clients)} with a warning: {code(plan.collector.ui.orphan_warning)}. It is expected here."
             ),
             bullets(
                 [

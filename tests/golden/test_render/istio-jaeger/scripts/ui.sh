@@ -111,6 +111,7 @@ printf '%s answers.\n' "$COLLECTOR"
 
 listed() { # whether the collector knows every service
   local service
+  missing=" ${SERVICES[*]}"
   ask "$SERVICES_API" || return 1
   missing=
   for service in "${SERVICES[@]}"; do
