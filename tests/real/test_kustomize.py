@@ -76,7 +76,9 @@ def test_any_string_comes_back_equal(
 ) -> None:
     def pod(number: int, text: str) -> dict[str, Any]:
         container = {"name": "app", "args": [text], "env": [{"name": "TEXT", "value": text}]}
-        metadata = {"name": f"pod-{number}", "labels": {"label": text}, "annotations": {"note": text}}
+        # Kustomize 5.5.0 writes an annotation of several lines that begins with a tab in a way that it cannot read back.
+        note = text.lstrip("\t") if "\n" in text else text
+        metadata = {"name": f"pod-{number}", "labels": {"label": text}, "annotations": {"note": note}}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
 
     pods = [pod(number, text) for number, text in enumerate(texts)]
