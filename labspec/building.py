@@ -18,7 +18,10 @@ from labspec.shell import quote
 from labspec.source import read
 from labspec.yamltext import document, stream
 
-_MARKS = {"written": "+", "removed": "-", "kept": "!", "foreign": "?"}
+_MARKS = {"written": "+", "removed": "-"}
+
+_MOST_FOREIGN = 10
+"""Others' files that are named one by one: a folder like the home directory holds thousands."""
 
 
 def to_folder(spec: str, output: Path, people: People, *, force: bool) -> int:
@@ -30,8 +33,10 @@ def to_folder(spec: str, output: Path, people: People, *, force: bool) -> int:
     for kind in ("written", "removed"):
         for path in getattr(done, kind):
             people.mention(f"  {_MARKS[kind]} {output / path}")
-    for path in done.foreign:
+    for path in done.foreign[:_MOST_FOREIGN]:
         people.mention(f"  ? {output / path} is not labspec's: left alone")
+    if len(done.foreign) > _MOST_FOREIGN:
+        people.mention(f"  ? and {len(done.foreign) - _MOST_FOREIGN} more")
     for path in done.kept:
         people.tell(f"  ! {output / path} was changed since labspec wrote it: kept")
     counts = f"{len(done.written)} written, {len(done.unchanged)} unchanged, {len(done.removed)} removed"

@@ -30,7 +30,7 @@ class Form(StrEnum):
 
 
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="The spec; - is standard input.", show_default=False)]
-Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder that the lab is written into.")]
+Output = Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="The folder that the lab is written into.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print findings only.")]
 
 
@@ -52,7 +52,7 @@ def _labspec(
 @app.command()
 def build(
     spec: Spec,
-    output: Output = Path("out"),
+    output: Output = "out",
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail where the folder is not what the spec gives.")
     ] = False,
@@ -70,12 +70,15 @@ def build(
     with _errors():
         if check and (stdout or force):
             raise typer.BadParameter("--check only compares: it goes with neither --stdout nor --force")
+        if not output:
+            raise typer.BadParameter("-o needs the name of a folder; . is this one")
+        folder = Path(output)
         people = People(_say, quiet=quiet, colour=_colour())
         if stdout:
             raise typer.Exit(building.to_stream(spec, people))
         if check:
-            raise typer.Exit(building.compare(spec, output, people))
-        raise typer.Exit(building.to_folder(spec, output, people, force=force))
+            raise typer.Exit(building.compare(spec, folder, people))
+        raise typer.Exit(building.to_folder(spec, folder, people, force=force))
 
 
 @app.command()

@@ -23,7 +23,11 @@ class Compiled(NamedTuple):
 
     def lines(self) -> list[str]:
         """The text, for showing findings in it."""
-        return self.content[: LARGEST + 1].decode("utf-8-sig", "replace").split("\n") if self.findings else []
+        return (
+            self.content.decode("utf-8-sig", "replace").split("\n")
+            if self.findings and len(self.content) <= LARGEST
+            else []
+        )
 
 
 def compiled(name: str, content: bytes) -> Compiled:

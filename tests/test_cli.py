@@ -188,6 +188,22 @@ def test_version_help_and_completion() -> None:
     assert "complete" in run(_LABSPEC_COMPLETE="source_bash").stdout
 
 
+def test_an_output_without_a_name(tmp_path: Path) -> None:
+    done = run("build", SPEC, "-o", "", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "-o needs the name of a folder" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_many_foreign_files_are_counted(tmp_path: Path) -> None:
+    for number in range(15):
+        (tmp_path / f"mine-{number}").write_text("x")
+    done = run("build", SPEC, "-o", ".", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.count("is not labspec's: left alone") == 10
+    assert "? and 5 more" in done.stderr
+
+
 def test_options_that_do_not_go_together() -> None:
     done = run("build", SPEC, "--check", "--force")
     assert done.returncode == 2
