@@ -6,57 +6,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
-from labspec.artifacts.guide import ARTIFACT
 from labspec.compile import bundle
 from labspec.envoy.versions import KUBERNETES
 from labspec.guide import _markdown as markdown
 from labspec.guide._facts import calls
 from labspec.guide._sample import UNKNOWN, line
 from labspec.guide.troubles import section as troubles
-from labspec.plan import Plan
 from tests.conftest import SPECS, plan_of
-
-HEAD = "apiVersion: labspec/v1\nname: lab\nistio: {version: '1.30', api: meshConfig}\npropagation: {format: b3}\n"
-CLIENT = "services:\n  web: {kind: curl, calls: [api]%s}\n  api: {kind: http-echo%s}\n"
-IDS = "logs: {format: 't=${trace_id} s=${span_id}'}\n"
-
-FORMS = {
-    "tracer": HEAD + IDS + CLIENT % (", tracer: {bits: 64}", ""),
-    "sidecar starts": HEAD + CLIENT % ("", ""),
-    "app says not sampled": HEAD + CLIENT % (", tracer: {sampled: false}", ""),
-    "app says sampled at 1 percent": HEAD + "sampling: {percent: 1}\n" + CLIENT % (", tracer: {}", ""),
-    "1 percent": HEAD + "sampling: {percent: 1}\n" + CLIENT % ("", ""),
-    "half": HEAD + "sampling: {percent: 50}\n" + CLIENT % ("", ""),
-    "a hundredth": HEAD + "sampling: {percent: 0.01}\n" + CLIENT % ("", ""),
-    "no collector": HEAD + "collector: {kind: none}\n" + CLIENT % ("", ""),
-    "no collector, tracer": HEAD + "collector: {kind: none}\n" + CLIENT % (", tracer: {}", ""),
-    "tracer, log without ids": HEAD + "logs: {format: istio}\n" + CLIENT % (", tracer: {}", ""),
-    "manual tracer": HEAD + IDS + CLIENT % (", every: manual, tracer: {}", ""),
-    "no log": HEAD + "logs: {format: none}\n" + CLIENT % ("", ""),
-    "Istio's log": HEAD + "logs: {format: istio}\n" + CLIENT % ("", ""),
-    "log without ids": HEAD + "logs: {format: 'code=%RESPONSE_CODE%'}\n" + CLIENT % ("", ""),
-    "log of a silent operator": HEAD + "logs: {format: '%TRACE_ID% %SPAN_ID%'}\n" + CLIENT % ("", ""),
-    "no log, no collector": HEAD + "logs: {format: none}\ncollector: {kind: none}\n" + CLIENT % ("", ""),
-    "manual": HEAD + CLIENT % (", every: manual", ""),
-    "manual tracer, not sampled": HEAD + CLIENT % (", every: manual, tracer: {sampled: false}", ""),
-    "ports": HEAD + IDS + CLIENT % ("", ", port: 8080, targetPort: 9000, status: 404"),
-    "given namespace": HEAD + "namespace: shop\n" + CLIENT % ("", ""),
-    "namespace default": HEAD + "namespace: default\n" + CLIENT % ("", ""),
-    "collector elsewhere": HEAD + "collector: {kind: jaeger, namespace: tracing}\n" + CLIENT % ("", ""),
-    "callee without pods": HEAD + IDS + CLIENT % ("", ", replicas: 0"),
-    "client without pods": HEAD + CLIENT % (", replicas: 0", ""),
-    "nobody calls": HEAD + "services:\n  api: {kind: http-echo}\n",
-    "several": HEAD
-    + "sampling: {percent: 10}\n"
-    + "services:\n  end: {kind: curl, calls: [api, {to: log, path: /x, method: HEAD}]}\n"
-    + "  two: {kind: curl, tracer: {}, calls: [api]}\n  api: {kind: http-echo}\n  log: {kind: http-echo}\n  spare: {kind: http-echo}\n",
-    "other profile": HEAD.replace("api: meshConfig", "api: meshConfig, profile: minimal") + CLIENT % ("", ""),
-}  # fmt: skip
+from tests.guide_forms import CLIENT, FORMS, HEAD
 
 NO_TRACER = "so no sidecar has a tracer"
 INVALID = "skipping clock skew adjustment"
@@ -334,106 +293,6 @@ def test_many_services_leave_a_page_to_read() -> None:
 
 
 # Characters that mean something to Markdown, HTML, mermaid or a shell, and any others.
-HOSTILE = st.text(st.one_of(st.sampled_from("`|<>*_[]()#\\\"'$&!~:;-=+{}%@.w/ \n\r\t\u2028\u202e1a"), st.characters(exclude_categories=["Cs"])), min_size=1, max_size=40)  # fmt: skip
-
-
-def inline(text: str) -> list[Token]:
-    """The parts of the one paragraph that `text` must be."""
-    tokens = MarkdownIt().enable(["table", "strikethrough"]).parse(text)
-    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
-    return tokens[1].children or []
-
-
-@given(HOSTILE)
-def test_code_does_not_break_out(text: str) -> None:
-    before, span, after = inline(f"x {markdown.code(text)} y")
-    assert (before.type, span.type, after.type) == ("text", "code_inline", "text")
-    assert (before.content, after.content) == ("x ", " y")
-
-
-@given(st.text(st.sampled_from("a`b "), min_size=1).filter(str.strip))
-def test_code_keeps_backticks(text: str) -> None:
-    assert inline(f"x {markdown.code(text)} y")[1].content.strip() == text.strip()
-
-
-@given(HOSTILE)
-def test_cell_does_not_break_out(text: str) -> None:
-    tokens = MarkdownIt().enable("table").parse(markdown.table(["a", "b"], [[markdown.cell(text), "end"]]) + "\n\nz")
-    cells = [tokens[index + 1] for index, token in enumerate(tokens) if token.type == "td_open"]
-    assert [[child.type for child in found.children or []] for found in cells] == [["code_inline"], ["text"]]
-    assert tokens[-2].content == "z"
-
-
-@given(HOSTILE)
-def test_block_does_not_break_out(text: str) -> None:
-    tokens = MarkdownIt().parse(f"a\n\n{markdown.block(text, 'text')}\n\nz")
-    assert [token.type for token in tokens if token.level == 0] == ["paragraph_open", "paragraph_close", "fence", "paragraph_open", "paragraph_close"]  # fmt: skip
-
-
-@given(HOSTILE)
-def test_plain_words_are_words_or_code(text: str) -> None:
-    tokens = MarkdownIt().enable(["table", "strikethrough"]).parse(f"a\n\n{markdown.plain(text)}\n\nz")[3:-3]
-    kinds = {child.type for token in tokens for child in token.children or [] if child.type != "softbreak"}
-    assert tokens[0].type == "fence" or kinds in ({"text"}, {"code_inline"})
-
-
-@pytest.mark.parametrize("text", ["Follow one request.", "Lab 3: what's lost (and why)?", "größer, länger"])
-def test_plain_words_stay_plain(text: str) -> None:
-    assert markdown.plain(text) == text
-
-
-@pytest.mark.parametrize(
-    "text", ["see www.example.org", "http://a", "1. one", "- a", "a *b*", "a <b>", "@you", ":smile:", "#1", "a_b_"]
-)
-def test_words_that_could_be_markup_are_code(text: str) -> None:
-    assert markdown.plain(text) == f"`{text}`"
-
-
-@given(HOSTILE)
-def test_mermaid_labels_stay_labels(text: str) -> None:
-    label = markdown.mermaid(text)
-    assert re.fullmatch(r'"[A-Za-z0-9 ./_-]*(#\d+;[A-Za-z0-9 ./_-]*)*"', label)
-    assert re.sub(r"#(\d+);", lambda found: chr(int(found[1])), label[1:-1]) == text
-
-
-@given(HOSTILE)
-def test_comment_ends_where_it_should(text: str) -> None:
-    tokens = MarkdownIt().parse(f"{markdown.comment(text)}\n\nz")
-    assert [token.type for token in tokens] == ["html_block", "paragraph_open", "inline", "paragraph_close"]
-    assert markdown.comment(text).index("-->") == len(markdown.comment(text)) - 3
-
-
-@given(
-    st.lists(
-        st.sampled_from(["word", "-", "+", "1.", "2)", "#", ">", "|", "===", "`a - b`", "``x ` y``", "a" * 50]),
-        min_size=1,
-        max_size=60,
-    )
-)
-def test_wrapped_words_stay_one_paragraph(words: list[str]) -> None:
-    text = "start " + " ".join(words)
-    children = inline(markdown.prose(text))
-    assert {child.type for child in children} <= {"text", "softbreak", "code_inline"}
-    assert " ".join(markdown.prose(text).split("\n")) == text
-
-
-@given(HOSTILE, HOSTILE)
-def test_words_of_a_spec_change_no_heading(description: str, log: str) -> None:
-    plain = plan_of(FORMS["tracer"])
-    hostile = plain._replace(
-        description=description,
-        source=description,
-        log=plain.log._replace(text=log.replace("%", "%%") + " %REQ(X-B3-TRACEID)% %REQ(X-B3-SPANID)%"),
-    )
-    pages = [MarkdownIt().enable("table").parse(_page(plan)) for plan in (plain, hostile)]
-    first, second = (
-        [token.content for before, token in pairwise(tokens) if before.type == "heading_open"] for tokens in pages
-    )
-    assert first == second
-
-
-def _page(plan: Plan) -> str:
-    return next(iter(ARTIFACT.files(plan))).text
 
 
 @pytest.mark.parametrize(
