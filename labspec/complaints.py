@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from labspec.finding import ERROR, Finding, Path, alternatives
-from labspec.lab import COLLECTOR_KINDS, SERVICE_KINDS, Spec
+from labspec.lab import COLLECTOR_KINDS, DEFAULT_COLLECTOR, SERVICE_KINDS, Spec
 from labspec.model import Model
 from labspec.source import Document
 from labspec.yamlvalues import Date, describe
@@ -150,7 +150,7 @@ def _model_at(path: Path, value: object) -> type[Model]:
         if path[0] == "services" and index == 1:
             model = SERVICE_KINDS[value["kind"]] if isinstance(value, dict) else model
         elif path == ("collector",):
-            model = COLLECTOR_KINDS[value.get("kind", "jaeger")] if isinstance(value, dict) else model
+            model = COLLECTOR_KINDS[value.get("kind", DEFAULT_COLLECTOR)] if isinstance(value, dict) else model
         elif field is not None:
             model = next(_models(field.annotation), model)
     return model

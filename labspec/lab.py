@@ -25,6 +25,7 @@ SERVICE_KINDS = {
 COLLECTOR_KINDS = {
     get_args(model.model_fields["kind"].annotation)[0]: model for model in classes_in(labspec.collectors, Collector)
 }
+DEFAULT_COLLECTOR = "jaeger"
 FORMATS = {found.name: found for found in values_in(labspec.propagation, Format)}
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Spec(Model):
     """Which headers carry a trace."""
     sampling: Sampling = Sampling()
     """Which requests are traced."""
-    collector: AnyCollector = Field(default_factory=lambda: COLLECTOR_KINDS["jaeger"](kind="jaeger"))
+    collector: AnyCollector = Field(default_factory=lambda: COLLECTOR_KINDS[DEFAULT_COLLECTOR](kind=DEFAULT_COLLECTOR))
     """Where spans are stored and looked at."""
     logs: Logs = Logs()
     """The sidecars' access log."""

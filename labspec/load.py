@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from labspec.complaints import complaint, place_of
 from labspec.finding import ERROR, Finding, Path, in_order
-from labspec.lab import API_VERSION, FORMATS, Lab, Spec
+from labspec.lab import API_VERSION, DEFAULT_COLLECTOR, FORMATS, Lab, Spec
 from labspec.source import Document
 from labspec.yamlvalues import describe
 
@@ -69,7 +69,7 @@ def normalised(value: dict[str, Any]) -> dict[str, Any]:
     """The spec with its shorthands written out: a call given by its name, a collector without a kind."""
     data = dict(value)
     if isinstance(data.get("collector"), dict):
-        data["collector"] = {"kind": "jaeger", **data["collector"]}
+        data["collector"] = {"kind": DEFAULT_COLLECTOR, **data["collector"]}
     if isinstance(data.get("services"), dict):
         data["services"] = {name: _service(service) for name, service in data["services"].items()}
     return data

@@ -2,6 +2,8 @@
 
 One object with an enum `kind` and an if/then for each kind: editors then offer `kind` first, and after it exactly that
 kind's keys. Descriptions are the strings below the fields, read from the source here, so that a build does not pay for them.
+What only serves editors: a description beside a `$ref` (draft-07 lets validators ignore it), `enumDescriptions`, and
+`defaultSnippets`.
 """
 
 import ast
@@ -10,8 +12,18 @@ import json
 import re
 from typing import Any
 
-from labspec.lab import COLLECTOR_KINDS, SERVICE_KINDS, Spec
+from labspec.accesslog import NAMED
+from labspec.lab import COLLECTOR_KINDS, DEFAULT_COLLECTOR, SERVICE_KINDS, Spec
 from labspec.model import SERVICE_PATTERN, Model
+
+_LOG_EXAMPLE = "[%START_TIME%] %REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% traceID=${trace_id}"
+
+# An example would do for readers, but editors offer one that is an object as "[object Object]".
+_SERVICES_SNIPPET = {
+    "label": "frontend and backend",
+    "description": "A client, and the server that it calls.",
+    "body": {"frontend": {"kind": "curl", "calls": ["backend"]}, "backend": {"kind": "http-echo"}},
+}
 
 
 def schema_text() -> str:
@@ -26,17 +38,20 @@ def schema() -> dict[str, Any]:
     definitions["Service"] = _by_kind(
         SERVICE_KINDS, definitions, "A service of the lab; `kind` says which keys it has.", None
     )
-    definitions["Collector"] = _by_kind(COLLECTOR_KINDS, definitions, "Where spans are stored and looked at.", "jaeger")
+    definitions["Collector"] = _by_kind(
+        COLLECTOR_KINDS, definitions, "Where spans are stored and looked at.", DEFAULT_COLLECTOR
+    )
     for kind in (*SERVICE_KINDS.values(), *COLLECTOR_KINDS.values()):
         del definitions[kind.__name__]
     definitions["Call"]["type"] = ["string", "object"]
+    definitions["Logs"]["properties"]["format"]["examples"] = [*NAMED, _LOG_EXAMPLE]
     properties = _definition("Spec", {"properties": raw["properties"]})["properties"]
     properties["services"] = {
         "type": "object",
         "description": properties["services"]["description"],
-        "propertyNames": {"pattern": SERVICE_PATTERN},
+        "propertyNames": {"title": "service", "description": "The service's name.", "pattern": SERVICE_PATTERN},
         "additionalProperties": {"$ref": "#/definitions/Service"},
-        "examples": [{"frontend": {"kind": "curl", "calls": ["backend"]}, "backend": {"kind": "http-echo"}}],
+        "defaultSnippets": [_SERVICES_SNIPPET],
     }
     properties["collector"] = {"$ref": "#/definitions/Collector"}
     return {
@@ -54,14 +69,17 @@ def schema() -> dict[str, Any]:
 def _by_kind(kinds: dict[str, Any], definitions: dict[str, Any], about: str, default: str | None) -> dict[str, Any]:
     """One object whose `kind` decides, by if/then, which keys it has."""
     kind: dict[str, Any] = {
+        "type": "string",
         "enum": list(kinds),
-        "description": " ".join(f"{name}: {_summary(model)}" for name, model in kinds.items()),
+        "enumDescriptions": [_summary(model) for model in kinds.values()],
+        "description": "What it is; its other keys depend on it.",
     }
     branches = []
     for name, model in kinds.items():
         body = definitions[model.__name__]
         own = {key: value for key, value in body["properties"].items() if key != "kind"}
-        then: dict[str, Any] = {"properties": {"kind": {}, **own}, "additionalProperties": False}
+        # `true` allows the key; editors would offer what stands here beside the real one.
+        then: dict[str, Any] = {"properties": {"kind": True, **own}, "additionalProperties": False}
         required = [key for key in body.get("required", []) if key != "kind"]
         branches.append(
             {
@@ -106,14 +124,14 @@ def _plainer(value: Any) -> Any:  # noqa: ANN401  # any JSON value
     plain = {key: _plainer(item) for key, item in value.items() if key not in {"title", "discriminator", "oneOf"}}
     if "$ref" in plain:
         reference = {"$ref": plain.pop("$ref").replace("#/$defs/", "#/definitions/")}
-        plain = {"allOf": [reference], **plain} if plain else reference
+        plain = {**reference, **({"description": plain["description"]} if "description" in plain else {})}
     choices = plain.get("anyOf", [])
     if len(choices) == 2 and choices[1] == {"type": "null"}:
         # null is for layers; in a whole spec an absent key says the same.
         del plain["anyOf"]
         inner = choices[0]
-        plain = {**({"allOf": [inner]} if "$ref" in inner else inner), **plain}
-    if plain.get("default", ...) is None or isinstance(plain.get("default"), dict):
+        plain = {**inner, **plain}
+    if plain.get("default", ...) in (None, []) or isinstance(plain.get("default"), dict):
         del plain["default"]
     return plain
 

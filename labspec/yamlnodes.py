@@ -37,6 +37,10 @@ class Node:
         self.line, self.column = event.start_mark.line + 1, event.start_mark.column + 1
         self.end_line, self.end_column = event.end_mark.line + 1, event.end_mark.column + 1
 
+    def is_absent(self) -> bool:
+        """Whether nothing is written at all: a null without characters."""
+        return self.kind == "scalar" and self.style is None and self.value == "" and self.tag is None
+
     def items(self) -> "list[Node]":
         """The items of a sequence."""
         return list(self.value)
@@ -86,11 +90,7 @@ class _Composer:
             elif name in {"MappingEndEvent", "SequenceEndEvent"}:
                 closed = self._open.pop()
                 closed.end_line, closed.end_column = event.end_mark.line + 1, event.end_mark.column + 1
-        root = self._root
-        empty = (
-            root is not None and root.kind == "scalar" and root.style is None and root.value == "" and root.tag is None
-        )
-        return None if empty else root
+        return None if self._root is not None and self._root.is_absent() else self._root
 
     def _document(self, event: Any) -> None:  # noqa: ANN401  # ruamel's events are untyped
         self._documents += 1
@@ -123,7 +123,11 @@ class _Composer:
         if node.kind != "alias" and event.anchor is not None:
             self._anchors[event.anchor] = node
         if self._open:
-            self._open[-1].value.append(node)
+            siblings = self._open[-1].value
+            if node.is_absent() and self._open[-1].kind == "mapping" and len(siblings) % 2:
+                # ruamel gives the place of what follows, often a line further on.
+                node.line, node.column = node.end_line, node.end_column = siblings[-1].end_line, siblings[-1].end_column
+            siblings.append(node)
         else:
             self._root = node
 
@@ -150,9 +154,18 @@ def _explained(error: Any, text: str) -> YamlError:  # noqa: ANN401  # ruamel's 
             "not YAML: this does not continue the list or map above it",
             "check the indentation and the quotes above",
         )
+    if error.context in _UNFINISHED and error.context_mark is not None:
+        start = error.context_mark
+        return YamlError(start.line + 1, start.column + 1, *_UNFINISHED[error.context])
     context = f" ({error.context})" if error.context and error.problem else ""
     return YamlError(line, column, f"not YAML: {problem}{context}", _ADVICE.get(problem, ""))
 
+
+# What has no end; where it starts is the place to look at, not where the reader gave up.
+_UNFINISHED = {
+    "while scanning a simple key": ("not YAML: a key, but no colon and space after it", 'write "key: value"'),
+    "while scanning a quoted scalar": ("not YAML: the quote that opens here is not closed", "close it"),
+}
 
 _ADVICE = {
     "mapping values are not allowed here": 'quote a text that holds ": ", or check the indentation',
