@@ -1,4 +1,4 @@
-"""Where the real tier finds its tools. tests/real/tools.sh fetches those that a machine lacks."""
+"""Where the real tier finds its tools, and what it does with what they said."""
 
 import os
 import shutil
@@ -6,6 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.real import verification
+from tests.real.cluster import cluster
+from tests.real.mesh import mesh
+
+__all__ = ["cluster", "mesh"]  # fixtures
 
 
 def _folder() -> Path:
@@ -15,18 +21,29 @@ def _folder() -> Path:
 
 @pytest.fixture(scope="session")
 def tool() -> Callable[..., str]:
-    """Gives the path of the first of some tools that is there; without any the test fails in CI and is skipped elsewhere."""
+    """Gives the path of the first of some tools that is there; without any the test fails in CI and is skipped elsewhere.
+
+    What tests/real/tools.sh made goes before what the machine has: its version is known.
+    """
 
     def find(*names: str) -> str:
-        for name in names:
-            found = shutil.which(name) or shutil.which(name, path=str(_folder()))
-            if found:
-                return found
-        reason = (
-            f"NOT CHECKED: this machine has none of {', '.join(names)}; tests/real/tools.sh fetches what can be fetched"
-        )
+        for folder in (str(_folder()), None):
+            for name in names:
+                if found := shutil.which(name, path=folder):
+                    return found
+        reason = f"NOT CHECKED: this machine has none of {', '.join(names)}; tests/real/tools.sh makes them"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
 
     return find
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    verification.saw(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if difference := verification.disagreement(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(f"\n{difference}")  # noqa: T201  # there is no test whose failure it would be

@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from labspec.accesslog import NAMED, access_log
 from labspec.envoy.format import check
-from labspec.envoy.versions import ENVOY_RELEASES, istio_with
+from labspec.envoy.versions import ENVOY_RELEASES, envoy_of, istio_with
+from labspec.lab import FORMATS as PROPAGATION
 from tests.envoy.generate import broken, mutant, valid
+from tests.real.cases import cases
+from tests.real.verification import record
 
 pytestmark = pytest.mark.real
 
@@ -79,11 +83,43 @@ def refused_by(binary: str, texts: Iterable[str], folder: Path) -> dict[str, boo
         return dict(pool.map(verdict, enumerate(texts)))
 
 
-@pytest.mark.parametrize("minor", ENVOY_RELEASES)
-def test_the_verdict_is_envoys(minor: str, tmp_path: Path, tool: Callable[..., str]) -> None:
-    binary = tool(f"envoy-{minor}")
+@pytest.fixture(params=ENVOY_RELEASES)
+def minor(request: pytest.FixtureRequest) -> str:
+    """The minor version of each Envoy that labspec knows."""
+    return str(request.param)
+
+
+@pytest.fixture
+def binary(minor: str, tool: Callable[..., str]) -> str:
+    """That Envoy, which is of the release that labspec names as its source."""
+    program = tool(f"envoy-{minor}")
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert f"/{ENVOY_RELEASES[minor]}/" in said
+    return program
+
+
+def test_the_verdict_is_envoys(minor: str, binary: str, tmp_path: Path) -> None:
     random = Random(minor)  # noqa: S311  # the same formats each time
-    texts = [make(random, minor) for _ in range(GENERATED // 3) for make in (valid, broken, mutant)]
-    refused = refused_by(binary, [*FORMATS, *texts], tmp_path)
+    texts = [*FORMATS, *(make(random, minor) for _ in range(GENERATED // 3) for make in (valid, broken, mutant))]
+    refused = refused_by(binary, texts, tmp_path)
     istio = istio_with(minor)
     assert {text: bool(check(text, istio)) for text in refused} == refused
+    what = "generated log formats and borderline ones, valid and broken: refused where labspec refuses them"
+    record(tool="Envoy", version=ENVOY_RELEASES[minor], what=what, count=len(texts))
+
+
+def test_every_named_format_loads(minor: str, binary: str, tmp_path: Path) -> None:
+    texts = [access_log(name, headers).text for name in NAMED for headers in PROPAGATION.values()]
+    written = [text for text in texts if text is not None]
+    assert not any(refused_by(binary, written, tmp_path).values())
+    what = "formats that a spec can name, with each propagation format: loaded"
+    record(tool="Envoy", version=ENVOY_RELEASES[minor], what=what, count=len(written))
+
+
+def test_the_labs_formats_load(minor: str, binary: str, tmp_path: Path) -> None:
+    plans = [(case, case.plan()) for case in cases()]
+    texts = {case: plan.log.text for case, plan in plans if envoy_of(plan.istio_version) == minor and plan.log.text}
+    refused = refused_by(binary, texts.values(), tmp_path)
+    assert [case.name for case, text in texts.items() if refused[text]] == []
+    for case in texts:
+        record(spec=case.name, tool="Envoy", version=ENVOY_RELEASES[minor], what="the lab's log format: loaded")

@@ -1,0 +1,63 @@
+"""A stand-in for istioctl on an API server whose istiod is a process of this machine, not a pod.
+
+    python standin.py VERSION REAL KUBECTL URL COMMAND...
+
+`version` says VERSION; `install --filename FILE` applies what the real istioctl (REAL) renders of that file, with webhooks that
+lead to istiod at URL; `uninstall` takes away what any such file brings. Namespace istio-system stays, as with the real one;
+Istio's kinds stay too, which the real one takes: a busy API server can need minutes to remove kinds while istiod watches them.
+"""
+
+import subprocess
+import sys
+
+import yaml
+
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
+
+
+def main(version: str, real: str, kubectl: str, url: str, command: str, *options: str) -> int:
+    """One call of it; gives its exit status."""
+    if command == "version":
+        sys.stdout.write(f"client version: {version}\n")
+        return 0
+    choice = [option for option in options if option.startswith("--filename=")] or ["--set=profile=demo"]
+    rendered = subprocess.run([real, "manifest", "generate", *choice], stdout=subprocess.PIPE, text=True, check=False)
+    if rendered.returncode:
+        return rendered.returncode
+    texts = [yaml.safe_dump(NAMESPACE), *rendered.stdout.split("\n---\n")]
+    kinds_are_there = _there(kubectl, "customresourcedefinition/telemetries.telemetry.istio.io")
+    if kinds_are_there or command == "uninstall":
+        # A megabyte, and the same for every file.
+        texts = [text for text in texts if "kind: CustomResourceDefinition\n" not in text]
+    if command == "uninstall":
+        return _given("\n---\n".join(texts[1:]), kubectl, "delete", "--ignore-not-found", "--wait=true")
+    objects = "\n---\n".join(_led_to(url, text) for text in texts)
+    return _given(objects, kubectl, "apply", "--server-side", "--force-conflicts")
+
+
+def _there(kubectl: str, name: str) -> bool:
+    return subprocess.run([kubectl, "get", name], capture_output=True, check=False).returncode == 0
+
+
+def _led_to(url: str, text: str) -> str:
+    """An object of Istio; a webhook among them leads to `url`."""
+    if "WebhookConfiguration" not in text:
+        return text
+    body = yaml.safe_load(text)
+    for hook in body["webhooks"]:
+        hook["clientConfig"] = {"url": url + hook["clientConfig"]["service"]["path"]}
+        if body["kind"].startswith("Validating"):
+            # For objects without a revision istioctl makes a second configuration at install time; here one serves all.
+            hook.pop("objectSelector")
+    return yaml.safe_dump(body)
+
+
+def _given(objects: str, kubectl: str, *options: str) -> int:
+    done = subprocess.run(
+        [kubectl, *options, "--filename=-"], input=objects, stdout=subprocess.DEVNULL, text=True, check=False
+    )
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
