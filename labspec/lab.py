@@ -19,9 +19,8 @@ from labspec.services._base import Call, Service
 API_VERSION = "labspec/v1"
 NEWEST_ISTIO = list(ISTIO_VERSIONS)[-1]
 
-SERVICE_KINDS = {
-    get_args(model.model_fields["kind"].annotation)[0]: model for model in classes_in(labspec.services, Service)
-}
+_SERVICES = classes_in(labspec.services, Service)  # type: ignore[type-abstract]  # the kinds are concrete
+SERVICE_KINDS = {get_args(model.model_fields["kind"].annotation)[0]: model for model in _SERVICES}
 COLLECTOR_KINDS = {
     get_args(model.model_fields["kind"].annotation)[0]: model for model in classes_in(labspec.collectors, Collector)
 }

@@ -1,5 +1,6 @@
 """What a kind of service is: its part of the spec, and the container that it runs."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -96,9 +97,9 @@ class Service(Model):
         """How its own tracer starts the traces of its requests; None where its sidecar does."""
         return None
 
+    @abstractmethod
     def container(self, site: Site) -> Container:
         """What its pods run."""
-        raise NotImplementedError
 
     def round(self, site: Site) -> str | None:  # noqa: ARG002  # kinds that send none need no site
         """A shell script that sends each of its requests once, for a client; None for the others."""

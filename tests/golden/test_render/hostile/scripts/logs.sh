@@ -175,7 +175,7 @@ no_json() {
     "is it this lab's? $out/scripts/preflight.sh"
 }
 
-ask() { # PATH: sets answer; the collector has a web page, with status 200, for every path that it does not know
+ask() { # PATH: sets answer; for a path that it does not know the collector has a web page, so only JSON counts
   kill -0 "$forward" 2>/dev/null || open
   answer=$(curl -sS --noproxy '*' --max-time 5 "http://127.0.0.1:$port$1" 2>"$tmp/curl") && [[ $answer == '{'* ]]
 }
