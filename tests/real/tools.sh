@@ -109,7 +109,7 @@ editor() {
   mkdir "$tools/editor"
   cp "$here/editor/package.json" "$tools/editor/"
   "${npm[@]}" install --prefix "$tools/editor" --no-save --no-package-lock --ignore-scripts --no-audit --no-fund \
-    --silent --fetch-timeout=60000 >&2
+    --loglevel=error --fetch-timeout=60000 >&2
   printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$(command -v node)" \
     "$tools/editor/node_modules/$name/bin/$name" >"$tools/bin/$name"
   chmod +x "$tools/bin/$name"
