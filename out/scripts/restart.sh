@@ -89,7 +89,14 @@ if [[ -z ${restart[*]-} ]]; then
   printf 'No pod needs a restart.\n'
   exit
 fi
-"${kubectl[@]}" rollout restart --namespace="$NAMESPACE" "${restart[@]}" >/dev/null || die "the restart was refused: kubectl says why above"
+# kubectl refuses to restart what was restarted within the past second, so it is asked for some seconds.
+restart_all() {
+  refusal=$("${kubectl[@]}" rollout restart --namespace="$NAMESPACE" "${restart[@]}" 2>&1 >/dev/null)
+}
+if ! limit=$((limit < 5 ? limit : 5)) await restart_all; then
+  printf '%s\n' "$refusal" >&2
+  die "the restart was refused: kubectl says why above"
+fi
 for deployment in "${restart[@]}"; do
   "${kubectl[@]}" rollout status "$deployment" --namespace="$NAMESPACE" --timeout="${limit}s" ||
     die "$deployment was not ready within $limit seconds" "look at: kubectl describe pods --namespace=$NAMESPACE --selector=app=${deployment#*/}"

@@ -120,3 +120,12 @@ def test_each_failing_call(cluster: LabTree, words: str, message: str) -> None:
     run = cluster.run("restart")
     assert run.code == 1
     assert f"refused\nerror: {message}" in run.err
+
+
+def test_a_restart_too_soon_after_another_is_tried_again(cluster: LabTree) -> None:
+    pods(cluster, pod("frontend", OLD))
+    cluster.kubectl.answer("rollout restart", err="please wait\n", code=1, before="rollout restart")
+    run = cluster.run("restart", LABSPEC_WAIT="20")
+    assert run.code == 0, run.err
+    assert len(cluster.kubectl.called("rollout restart")) == 2
+    assert "please wait" not in run.err
