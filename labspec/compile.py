@@ -9,6 +9,7 @@ from labspec.finding import ERROR, Finding, in_order
 from labspec.judge import judge
 from labspec.kinds import values_in
 from labspec.load import load
+from labspec.mesh import mesh_of
 from labspec.plan import Plan, plan
 from labspec.source import LARGEST, parse
 
@@ -37,10 +38,12 @@ def compiled(name: str, content: bytes) -> Compiled:
         return Compiled(content, findings, None)
     lab, more = load(document)
     findings += _unexplained(more, findings)
-    if lab is not None:
-        findings += judge(document, lab)
-    sound = lab is not None and not any(finding.severity == ERROR for finding in findings)
-    return Compiled(content, in_order(findings), plan(lab) if lab is not None and sound else None)
+    if lab is None:
+        return Compiled(content, in_order(findings), None)
+    mesh = mesh_of(lab)
+    findings += judge(document, lab, mesh)
+    sound = not any(finding.severity == ERROR for finding in findings)
+    return Compiled(content, in_order(findings), plan(lab, mesh) if sound else None)
 
 
 def _unexplained(more: list[Finding], known: list[Finding]) -> list[Finding]:

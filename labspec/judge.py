@@ -6,7 +6,7 @@ import labspec.rules
 from labspec.finding import Finding
 from labspec.kinds import values_in
 from labspec.lab import Lab
-from labspec.mesh import mesh_of
+from labspec.mesh import Mesh
 from labspec.rules._base import Hit, Rule
 from labspec.source import Document
 
@@ -16,9 +16,8 @@ def rules() -> tuple[Rule, ...]:
     return values_in(labspec.rules, Rule)
 
 
-def judge(document: Document, lab: Lab) -> Iterator[Finding]:
-    """What the rules find in `lab`; a rule that needs a part that could not be read stays silent."""
-    mesh = mesh_of(lab)
+def judge(document: Document, lab: Lab, mesh: Mesh) -> Iterator[Finding]:
+    """What the rules find in `lab` and in the mesh that it asks for; a rule that needs a part that could not be read stays silent."""
     for rule in rules():
         if not lab.reads(*rule.needs):
             continue

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from labspec.accesslog import AccessLog, access_log
 from labspec.collectors._base import Backend
 from labspec.lab import Lab
-from labspec.mesh import CLUSTER_DOMAIN, ROOT_NAMESPACE, Mesh, mesh_of
+from labspec.mesh import CLUSTER_DOMAIN, ROOT_NAMESPACE, Mesh
 from labspec.propagation._base import Format, Start
 from labspec.services._base import Container, Listener, Service, Site, Target
 
@@ -75,8 +75,8 @@ class Plan(NamedTuple):
         )
 
 
-def plan(lab: Lab) -> Plan:
-    """The plan for a lab that no error speaks against."""
+def plan(lab: Lab, mesh: Mesh) -> Plan:
+    """The plan for a lab that no error speaks against, and its mesh."""
     spec = lab.spec
     return Plan(
         source=lab.source,
@@ -93,7 +93,7 @@ def plan(lab: Lab) -> Plan:
         log=access_log(spec.logs.format, lab.format()),
         collector=spec.collector.backend(lab.surroundings(CLUSTER_DOMAIN)),
         workloads=tuple(_workload(lab, name, service) for name, service in spec.services.items()),
-        mesh=mesh_of(lab),
+        mesh=mesh,
     )
 
 

@@ -11,7 +11,10 @@ from labspec.shell import literal_for_kubernetes, quote
 
 IMAGE = "curlimages/curl:8.17.0"
 
-_RANDOM = r"random_hex() { tr -d - </proc/sys/kernel/random/uuid | cut -c 1-$1; }"
+_INVENTING = (
+    "# New ids for each request: constant ones would put all requests into one trace.",
+    r"random_hex() { tr -d - </proc/sys/kernel/random/uuid | cut -c 1-$1; }",
+)
 
 
 def _every(value: str) -> str:
@@ -70,7 +73,7 @@ class Curl(Service):
         """Each request once; prints a line for each, and what curl says of a failure on stderr."""
         lines: list[str] = []
         if self.tracer:
-            lines += ["# New ids for each request: constant ones would put all requests into one trace.", _RANDOM]
+            lines += _INVENTING
         for target in site.targets:
             lines += self._request(site, target, quote(target.url))
         return "\n".join(lines) + "\n"
@@ -82,7 +85,7 @@ class Curl(Service):
             return f"# {why}\ntrap 'exit 0' TERM\nwhile true; do sleep 3600 & wait $!; done\n"
         lines = ["# Without the trap the shell, as process 1, would ignore the end of its pod.", "trap 'exit 0' TERM"]
         if self.tracer:
-            lines += ["# New ids for each request: constant ones would put all requests into one trace.", _RANDOM]
+            lines += _INVENTING
         lines.append("while true; do")
         for target in site.targets:
             lines += [f"  {line}" for line in self._request(site, target, literal_for_kubernetes(quote(target.url)))]
