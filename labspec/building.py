@@ -8,12 +8,14 @@ from labspec import tree
 from labspec.artifacts._base import manifests
 from labspec.compile import Compiled, bundle, compiled
 from labspec.errors import UsageError
-from labspec.finding import ERROR, Finding
+from labspec.finding import ERROR, Finding, alternatives, listed
+from labspec.meaning import settings
 from labspec.people import People
 from labspec.plan import Plan
 from labspec.report import as_json as findings_as_json
 from labspec.report import as_text, summary
 from labspec.requests import total
+from labspec.resource import BASE
 from labspec.shell import quote
 from labspec.source import read
 from labspec.yamltext import document, stream
@@ -26,10 +28,10 @@ _MOST_FOREIGN = 10
 
 def to_folder(spec: str, output: Path, people: People, *, force: bool) -> int:
     """Builds the lab into a folder and says what was written and what to do next."""
-    decided = _plan(spec, people)
+    decided = planned(spec, people)
     if decided is None:
         return 1
-    done = tree.write(bundle(decided), output, force=force)
+    done = tree.write(bundle(decided), output, settings=settings(decided), force=force)
     for kind in ("written", "removed"):
         for path in getattr(done, kind):
             people.mention(f"  {_MARKS[kind]} {output / path}")
@@ -44,27 +46,28 @@ def to_folder(spec: str, output: Path, people: People, *, force: bool) -> int:
     if done.kept:
         people.tell("error: the folder is not what the spec gives; --force overwrites the changed files")
         return 1
-    people.mention("\n".join(["next:", *(f"  {command}" for command in _next(output))]))
+    people.mention("\n".join(["next:", *(f"  {command}" for command in _next(decided, output))]))
     return 0
 
 
-def to_stream(spec: str, people: People) -> int:
-    """Prints the objects of the base on stdout, as `kubectl kustomize` of the folder would."""
-    decided = _plan(spec, people)
+def to_stream(spec: str, variant: str | None, people: People) -> int:
+    """Prints the objects of the base, or of a variant, on stdout, as `kubectl kustomize` of the folder, or of its overlay, would."""
+    decided = planned(spec, people)
     if decided is None:
         return 1
+    wanted = form_of(decided, variant)
     sys.stdout.write(
-        stream(document(found.body, found.comments) for _, objects in manifests(decided) for found in objects)
+        stream(document(found.body, found.comments) for _, objects in manifests(wanted) for found in objects)
     )
     return 0
 
 
 def compare(spec: str, output: Path, people: People) -> int:
     """Compares a folder with what the spec gives; shows each difference and the command that ends it."""
-    decided = _plan(spec, people)
+    decided = planned(spec, people)
     if decided is None:
         return 1
-    found = tree.differences(bundle(decided), output)
+    found = tree.differences(bundle(decided), output, settings=settings(decided))
     for difference in found:
         people.tell(f"{people.paint(difference.kind.value, 'red')} {output / difference.path}")
         if difference.diff:
@@ -110,12 +113,28 @@ def compare_text(path: Path, text: str, people: People) -> int:
     return 1
 
 
-def _plan(spec: str, people: People) -> Plan | None:
+def planned(spec: str, people: People) -> Plan | None:
+    """The plan of a spec, its findings told; None where an error speaks against it."""
     result = compiled(*read(spec))
     _show(result, people)
     if result.plan is None:
         people.tell(f"error: {spec} cannot be built: {summary(result.findings)}")
     return result.plan
+
+
+def form_of(decided: Plan, name: str | None) -> Plan:
+    """One form of a lab by its name, the lab itself for None; raises UsageError for a variant that it does not have."""
+    forms = {form.variant: form for form in decided.forms}
+    if name is None:
+        return decided
+    if name not in forms:
+        from labspec.show.text import visible  # noqa: PLC0415  # only a mistake needs it
+
+        has = f"it has {listed(form.variant for form in decided.variants)}" if decided.variants else "it has none"
+        raise UsageError(
+            f'{decided.source} has no variant "{visible(name)}"{alternatives(name, list(forms))}\n  help: {has}'
+        )
+    return forms[name]
 
 
 def _show(result: Compiled, people: People) -> None:
@@ -124,10 +143,16 @@ def _show(result: Compiled, people: People) -> None:
         people.tell(as_text(finding, lines, people.paint))
 
 
-def _next(output: Path) -> list[str]:
+def _next(decided: Plan, output: Path) -> list[str]:
     scripts = quote(str(output / "scripts"))
-    return [
-        f"{scripts}/preflight.sh   # is everything there: tools, cluster, names",
-        f"{scripts}/lab.sh         # install Istio, deploy, send requests, find the trace",
-        f"less {quote(str(output / 'README.md'))}   # the guide: each step and what one sees",
+    found = [
+        (f"{scripts}/preflight.sh", "is everything there: tools, cluster, names"),
+        (f"{scripts}/lab.sh", "install Istio, deploy, send requests, find the trace"),
+        (f"less {quote(str(output / 'README.md'))}", "the guide: each step and what one sees"),
     ]
+    if decided.variants:
+        first, *others = (form.variant for form in decided.variants)
+        whole = f"the variant {first}, then {listed(others)}" if others else "the variant"
+        found.append((f"{scripts}/deploy.sh {first}", f"switch to {whole}; {BASE} is the lab itself"))
+    width = max(len(command) for command, _ in found)
+    return [f"{command.ljust(width)}   # {purpose}" for command, purpose in found]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -26,6 +26,14 @@ class Form(StrEnum):
     """How findings are printed."""
 
     TEXT = "text"
+    JSON = "json"
+
+
+class Drawing(StrEnum):
+    """How a prediction is printed."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
     JSON = "json"
 
 
@@ -59,6 +67,9 @@ def build(
     stdout: Annotated[
         bool, typer.Option("--stdout", help="Print the lab's Kubernetes objects as one stream; write nothing.")
     ] = False,
+    variant: Annotated[
+        str | None, typer.Option("--variant", metavar="NAME", help="With --stdout: the objects of this variant.")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also overwrite generated files that somebody changed.")
     ] = False,
@@ -70,12 +81,12 @@ def build(
     with _errors():
         if check and (stdout or force):
             raise typer.BadParameter("--check only compares: it goes with neither --stdout nor --force")
-        if not output:
-            raise typer.BadParameter("-o needs the name of a folder; . is this one")
-        folder = Path(output)
-        people = People(_say, quiet=quiet, colour=_colour())
+        if variant is not None and not stdout:
+            raise typer.BadParameter("--variant goes with --stdout: a folder holds all variants")
+        folder = _folder(output)
+        people = People(_say, quiet=quiet, colour=_colour(sys.stderr))
         if stdout:
-            raise typer.Exit(building.to_stream(spec, people))
+            raise typer.Exit(building.to_stream(spec, variant, people))
         if check:
             raise typer.Exit(building.compare(spec, folder, people))
         raise typer.Exit(building.to_folder(spec, folder, people, force=force))
@@ -96,8 +107,53 @@ def check(
     from labspec import building
 
     with _errors():
-        people = People(_say, quiet=quiet, colour=_colour())
+        people = People(_say, quiet=quiet, colour=_colour(sys.stderr))
         raise typer.Exit(building.check(specs, people, as_json=form is Form.JSON, strict=strict))
+
+
+@app.command()
+def predict(
+    spec: Spec,
+    variant: Annotated[
+        str | None, typer.Option("--variant", metavar="NAME", help="This variant of the lab instead of the lab itself.")
+    ] = None,
+    form: Annotated[
+        Drawing, typer.Option("--format", help="For people, as a Mermaid sequence diagram, or as JSON; on stdout.")
+    ] = Drawing.TEXT,
+) -> None:
+    """Show what each request will do before anything runs: spans, headers and log lines."""
+    from labspec.predicting import predict as predicted
+
+    with _errors():
+        people = People(_say, colour=_colour(sys.stderr))
+        raise typer.Exit(predicted(spec, variant, form.value, people, _page()))
+
+
+@app.command()
+def diff(
+    spec: Spec,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="DIR", help="The folder to compare with.  [default: out]")
+    ] = None,
+    variants: Annotated[
+        list[str] | None,
+        typer.Option("--variant", metavar="NAME", help="This variant with the lab itself; twice: one with another."),
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="For people or as JSON; on stdout.")] = Form.TEXT,
+) -> None:
+    """Show what a build would change in a folder, or how variants differ: by meaning, then file by file."""
+    from labspec import diffing
+
+    with _errors():
+        if variants and output is not None:
+            raise typer.BadParameter("--variant compares forms of the lab with each other: it does not go with -o")
+        if variants and len(variants) > 2:
+            raise typer.BadParameter("--variant goes at most twice: one form is compared with one other")
+        people, as_json = People(_say, colour=_colour(sys.stderr)), form is Form.JSON
+        if variants:
+            raise typer.Exit(diffing.between(spec, variants, people, _page(), as_json=as_json))
+        folder = _folder("out" if output is None else output)
+        raise typer.Exit(diffing.against_folder(spec, folder, people, _page(), as_json=as_json))
 
 
 @app.command()
@@ -143,14 +199,38 @@ def schema(
         raise typer.Exit(compare_text(file, schema_text(), People(_say)))
 
 
+def _folder(name: str) -> Path:
+    if not name:
+        raise typer.BadParameter("-o needs the name of a folder; . is this one")
+    return Path(name)
+
+
 def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _colour() -> bool:
+def _page() -> People:
+    """Stdout, for what a command is asked for."""
+    return People(_print, colour=_colour(sys.stdout))
+
+
+# For terminals that have no such characters.
+_PLAIN = str.maketrans({"└": "`", "├": "|", "│": "|", "─": "-", "…": "..."})
+
+
+def _print(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    typer.echo(text, nl=False)
+
+
+def _colour(stream: TextIO) -> bool:
     import os
 
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from typing import NamedTuple
 import labspec.artifacts
 from labspec.artifacts._base import Files, manifests, yaml_file
 from labspec.bundle import Bundle
-from labspec.finding import ERROR, Finding, in_order
+from labspec.finding import ERROR, Finding, gathered, in_order
 from labspec.judge import judge
 from labspec.kinds import values_in
 from labspec.load import load
-from labspec.mesh import mesh_of
-from labspec.plan import Plan, plan
+from labspec.mesh import mesh_of, providers
+from labspec.plan import Form, Plan, plan
 from labspec.source import LARGEST, parse
 
 
@@ -36,14 +36,18 @@ def compiled(name: str, content: bytes) -> Compiled:
     document, findings = parse(name, content)
     if document is None:
         return Compiled(content, findings, None)
-    lab, more = load(document)
-    findings += _unexplained(more, findings)
-    if lab is None:
-        return Compiled(content, in_order(findings), None)
-    mesh = mesh_of(lab)
-    findings += judge(document, lab, mesh)
-    sound = not any(finding.severity == ERROR for finding in findings)
-    return Compiled(content, in_order(findings), plan(lab, mesh) if sound else None)
+    loaded = load(document)
+    labs = [lab for _, lab in loaded.labs]
+    found: list[tuple[str | None, Finding]] = [*loaded.findings]
+    forms: list[Form] = []
+    for (text, lab), provider in zip(loaded.labs, providers(labs), strict=True):
+        mesh = mesh_of(lab, provider)
+        judgement = judge(text, lab, mesh)
+        found += [(lab.variant, finding) for finding in judgement.findings]
+        forms.append(Form(lab, text.heading, provider, mesh, judgement.prediction, judgement.accepted))
+    findings = in_order([*findings, *_unexplained(gathered(found), findings)])
+    sound = forms and not any(finding.severity == ERROR for finding in findings)
+    return Compiled(content, findings, plan(forms) if sound else None)
 
 
 def _unexplained(more: list[Finding], known: list[Finding]) -> list[Finding]:

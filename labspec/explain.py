@@ -26,7 +26,7 @@ def _shape(summary: str, why: str, failing: str, mended: str, source: str = _LAN
 
 
 # What stages before the rules find: in YAML, in the shape of the spec, in single values.
-_READING = {
+READING = {
     "yaml-syntax": _shape(
         "The file is not YAML.", "Nothing of it can be read.", 'text: say "hi: there', "text: 'say \"hi: there'", _YAML
     ),
@@ -148,6 +148,19 @@ _READING = {
         "image: my image",
         "image: my/image:1.0",
     ),
+    "invalid-header": _shape(
+        "A text that is no header name.",
+        "Letters, digits and the signs that RFC 9110 allows; * stands for any characters.",
+        "forwards: ['x b3']",
+        "forwards: [x-b3-*]",
+        "https://www.rfc-editor.org/rfc/rfc9110#name-field-names",
+    ),
+    "unacceptable": _shape(
+        "`accept` names what cannot be accepted.",
+        "A warning can be, with a reason: the lab works. An error cannot: the lab would not; and another name is no rule.",
+        "accept: {unknown-callee: it comes later}",
+        "accept: {nobody-calls: it is called by hand}",
+    ),
     "invalid-percent": _shape(
         "A number that is no percentage that Envoy can sample.",
         "0 to 100 in steps of 0.01: Envoy counts ten-thousandths.",
@@ -159,7 +172,7 @@ _READING = {
 
 def explanations() -> dict[str, Explanation]:
     """Every name that a finding can have in brackets, sorted."""
-    known = dict(_READING)
+    known = dict(READING)
     for rule in rules():
         known[rule.id] = Explanation(rule.severity, rule.summary, rule.why, rule.failing, rule.mended, rule.source)
     return dict(sorted(known.items()))

@@ -32,6 +32,8 @@ class Finding(NamedTuple):
     message: str
     help: str = ""
     """What to write instead; empty where the message says it."""
+    variants: tuple[str, ...] = ()
+    """The variants that it is about, where it is not about the lab itself, and stands in no part of theirs."""
 
 
 def dotted(path: Path) -> str:
@@ -47,6 +49,19 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(
         set(findings), key=lambda finding: (finding.position, finding.severity, finding.rule, finding.message)
     )
+
+
+def gathered(findings: Iterable[tuple[str | None, Finding]]) -> list[Finding]:
+    """Findings of a lab (None) and of its variants as one list: what all have is told once, and the others name their variants."""
+    variants: dict[Finding, list[str | None]] = {}
+    for variant, finding in findings:
+        variants.setdefault(finding, []).append(variant)
+    found = []
+    for finding, names in variants.items():
+        others = () if None in names else tuple(dict.fromkeys(name for name in names if name))
+        is_own = finding.path[:1] == ("variants",)
+        found.append(finding if is_own else finding._replace(variants=others))
+    return in_order(found)
 
 
 def alternatives(wanted: str, known: Sequence[str]) -> str:

@@ -1,19 +1,22 @@
 """The Lab: a spec that was read, validated and filled with its defaults."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args
 
 from pydantic import AfterValidator, Field
 
 import labspec.collectors
 import labspec.propagation
 import labspec.services
+from labspec.accesslog import NAMED
 from labspec.collectors._base import Collector, Surroundings
 from labspec.envoy.versions import ISTIO_VERSIONS
 from labspec.finding import Path, alternatives
 from labspec.kinds import classes_in, values_in
-from labspec.model import DnsLabel, Line, Model, Percent, ServiceName, wrong
+from labspec.model import DnsLabel, Line, Model, ServiceName, described, variant_name, wrong
 from labspec.propagation._base import Format
+from labspec.resource import BASE
+from labspec.sampling import Sampling
 from labspec.services._base import Call, Service
 
 API_VERSION = "labspec/v1"
@@ -25,6 +28,7 @@ COLLECTOR_KINDS = {
     get_args(model.model_fields["kind"].annotation)[0]: model for model in classes_in(labspec.collectors, Collector)
 }
 DEFAULT_COLLECTOR = "jaeger"
+DEFAULT_FORMAT = "w3c"
 FORMATS = {found.name: found for found in values_in(labspec.propagation, Format)}
 
 if TYPE_CHECKING:
@@ -63,6 +67,9 @@ def _istio_version(value: str) -> str:
     return one_of(value, ISTIO_VERSIONS)
 
 
+VariantName = Annotated[str, AfterValidator(variant_name), described()]
+
+
 class Istio(Model):
     """The mesh."""
 
@@ -72,30 +79,41 @@ class Istio(Model):
     """Istio's minor version, quoted: it decides Envoy's version, and with it the log operators."""
     profile: Literal["demo", "default", "minimal", "openshift", "preview", "stable"] = "demo"
     """Istio's configuration profile."""
-    api: Literal["meshConfig"]
+    api: Literal["telemetry", "meshConfig"] = "telemetry"
     """Which of Istio's two tracing APIs carries the settings; `meshConfig` is the older one: zipkin with B3, read at a pod's start."""
 
 
 class Propagation(Model):
     """Which headers carry a trace."""
 
-    format: Annotated[str, AfterValidator(_format_name), Field(json_schema_extra={"enum": list(FORMATS)})]
+    format: Annotated[str, AfterValidator(_format_name), Field(json_schema_extra={"enum": list(FORMATS)})] = (
+        DEFAULT_FORMAT
+    )
     """What the sidecars read and write; an application hands the same headers on."""
 
 
-class Sampling(Model):
-    """Which requests are traced."""
-
-    percent: Percent = 100
-    """The share of new traces that are sampled, 0 to 100 in steps of 0.01; the first sidecar on the path decides."""
+def _log_format(value: object) -> str | dict[str, str]:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, dict) and value and all(isinstance(text, str) and text for text in value.values()):
+        return value
+    empty = value in ("", {})
+    if isinstance(value, dict) and not empty:
+        odd = next(key for key, text in value.items() if not (isinstance(text, str) and text))
+        raise wrong("wrong-type", f'the key "{odd}" needs a text', "write operators, as in code: '%RESPONSE_CODE%'")
+    raise wrong(
+        "empty-string" if empty else "wrong-type",
+        "the format is empty" if empty else "a text or a map belongs here",
+        f"write a text, a map for JSON, or a name: {', '.join(NAMED)}",
+    )
 
 
 class Logs(Model):
     """The sidecars' access log."""
 
-    format: Line = "traced"
-    """Envoy's format, in which `${trace_id}` and other symbols stand for the operators of the sidecars' tracer;
-    or a name: `istio` (Istio's own), `traced` (Istio's own followed by the ids), `none` (no access log)."""
+    format: Annotated[Any, AfterValidator(_log_format), described(examples=NAMED)] = "traced"
+    """Envoy's format, in which `${trace_id}` and other symbols stand for the operators of the sidecars' tracer: a text, or a map for JSON;
+    or a name: `istio`, `istio-json` (Istio's own), `traced`, `traced-json` (Istio's own followed by the ids), `none` (no access log)."""
 
 
 class Spec(Model):
@@ -109,11 +127,11 @@ class Spec(Model):
     """One sentence: what one learns here."""
     namespace: DnsLabel | None = None
     """Namespace of the services; without it the lab makes one of its own name."""
-    istio: Istio
+    istio: Istio = Istio()
     """The mesh."""
     services: dict[ServiceName, AnyService]
     """The services by name, in the order of the story."""
-    propagation: Propagation
+    propagation: Propagation = Propagation()
     """Which headers carry a trace."""
     sampling: Sampling = Sampling()
     """Which requests are traced."""
@@ -121,6 +139,12 @@ class Spec(Model):
     """Where spans are stored and looked at."""
     logs: Logs = Logs()
     """The sidecars' access log."""
+    accept: dict[str, Line] = {}  # noqa: RUF012  # pydantic copies it
+    """Rules whose warnings are meant to be: the rule, and the reason, which the guide tells."""
+    defaults: dict[str, Any] = {}  # noqa: RUF012  # pydantic copies it
+    """What all services of a kind have, where they do not say otherwise."""
+    variants: dict[str, Any] = {}  # noqa: RUF012  # pydantic copies it
+    """The lab's other forms, in the order of its chapters: what each says otherwise; null takes something away."""
 
 
 class Lab(NamedTuple):
@@ -128,11 +152,15 @@ class Lab(NamedTuple):
 
     source: str
     """Base name of the spec's file: generated files name it."""
+    variant: str | None
+    """Its name, where it is a variant."""
     spec: Spec
     broken: frozenset[Path]
     """What could not be read; the spec has a default, or nothing, in its place."""
     declared: frozenset[str]
     """The names of all services, also of those that could not be read."""
+    nested: frozenset[Path]
+    """The steps in `calls` that are written as a list."""
 
     def namespace(self) -> str:
         """Where the services run."""
@@ -144,15 +172,25 @@ class Lab(NamedTuple):
 
     def surroundings(self, cluster_domain: str) -> Surroundings:
         """What the collector knows of the lab."""
-        return Surroundings(self.spec.name, self.spec.istio.version, cluster_domain)
+        return Surroundings(self.spec.name, self.spec.istio.version, cluster_domain, self.variant or BASE)
 
     def calls(self) -> Iterator[tuple[Path, str, Call]]:
         """Every call that could be read: its path in the spec, its caller, and itself."""
-        for name, service in self.spec.services.items():
-            for index, call in enumerate(service.outgoing()):
-                path = ("services", name, "calls", index)
-                if call.to and path not in self.broken:
-                    yield path, name, call
+        for name in self.spec.services:
+            for path, call in self.calls_of(name):
+                yield path, name, call
+
+    def calls_of(self, name: str) -> Iterator[tuple[Path, Call]]:
+        """The calls of one service that could be read, in order, each with its path in the spec."""
+        for (index, number), call in self.spec.services[name].outgoing():
+            step: Path = ("services", name, "calls", index)
+            path = (*step, number) if step in self.nested else step
+            if call.to and path not in self.broken:
+                yield path, call
+
+    def called(self) -> frozenset[str]:
+        """The names of the services that somebody calls."""
+        return frozenset(call.to for _, _, call in self.calls())
 
     def reads(self, *places: str) -> bool:
         """Whether all of these dotted places, and all below and above them, could be read."""

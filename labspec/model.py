@@ -6,6 +6,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from labspec.finding import alternatives
+from labspec.yamlvalues import describe
+
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h)")
@@ -21,10 +24,18 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-def wrong(rule: str, message: str, advice: str = "") -> PydanticCustomError:
-    """The error that a validator raises: `rule` names it for `labspec explain`."""
+def wrong(rule: str, message: str, advice: str = "", below: tuple[str | int, ...] = ()) -> PydanticCustomError:
+    """The error that a validator raises: `rule` names it for `labspec explain`, `below` is the place in the value."""
     template = "{message}"  # noqa: RUF027  # pydantic fills it
-    return PydanticCustomError("labspec", template, {"message": message, "rule": rule, "help": advice})
+    return PydanticCustomError("labspec", template, {"message": message, "rule": rule, "help": advice, "below": below})
+
+
+def unlike(value: object, words: tuple[str, ...], advice: str) -> PydanticCustomError:
+    """The error for a value that is none of `words`, nor anything else that is allowed."""
+    if isinstance(value, str):
+        return wrong("unknown-value", f"{_quoted(value)} is not allowed here{alternatives(value, words)}", advice)
+    shown = f"the number {value}" if type(value) in {int, float} else describe(value)
+    return wrong("wrong-type", f"{shown} is not allowed here", advice)
 
 
 def seconds(duration: str) -> float:
@@ -46,6 +57,13 @@ def duration(value: str) -> str:
 
 def _dns_label(value: str) -> str:
     return _name(value, _LABEL, "starts and ends with a letter or a digit")
+
+
+def variant_name(value: str) -> str:
+    """`value`, where a variant may be called so; raises the error that says why not."""
+    if value in {"base", "operator"}:
+        raise wrong("invalid-name", f'no variant can be called "{value}"', "its files would be those of the lab itself")
+    return _dns_label(value)
 
 
 def _service_name(value: str) -> str:
@@ -103,6 +121,15 @@ def _number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else str(value)
 
 
+def _port_or_none(value: object) -> int | str:
+    if value == "none" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535):
+        return value
+    advice = "write a number from 1 to 65535, or none"
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise wrong("out-of-range", f"{value} is no port", advice)
+    raise unlike(value, ("none",), advice)
+
+
 def described(pattern: str | None = None, examples: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401  # pydantic's FieldInfo
     """What the JSON schema says of a type whose check is a function."""
     return Field(
@@ -114,6 +141,7 @@ def described(pattern: str | None = None, examples: tuple[Any, ...] = ()) -> Any
 
 
 DnsLabel = Annotated[str, AfterValidator(_dns_label), described(f"^{_LABEL.pattern}$")]
+VARIANT_PATTERN = f"^(?!(base|operator)$){_LABEL.pattern}$"
 SERVICE_PATTERN = f"^{_SERVICE.pattern}$"
 ServiceName = Annotated[str, AfterValidator(_service_name), described(SERVICE_PATTERN)]
 UrlPath = Annotated[str, AfterValidator(_url_path), described(f"^{_PATH.pattern}$", ("/", "/items?page=2"))]
@@ -122,4 +150,9 @@ Percent = Annotated[
     float, AfterValidator(_percent), Field(json_schema_extra={"minimum": 0, "maximum": 100, "examples": [100, 1]})
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
+PortOrNone = Annotated[
+    Any,
+    AfterValidator(_port_or_none),
+    Field(json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"const": "none"}]}),
+]
 Line = Annotated[str, Field(min_length=1)]

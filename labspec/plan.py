@@ -1,13 +1,17 @@
 """Lab -> Plan: every default filled, every symbol resolved, every name and port decided. Artifacts only format it."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from labspec.accesslog import AccessLog, access_log
-from labspec.collectors._base import Backend
-from labspec.lab import Lab
-from labspec.mesh import CLUSTER_DOMAIN, ROOT_NAMESPACE, Mesh
+from labspec.calls import statuses, url
+from labspec.collectors._base import Backend, Receiver
+from labspec.lab import FORMATS, Lab
+from labspec.mesh import CLUSTER_DOMAIN, ROOT_NAMESPACE, Mesh, Provider, receiver_of
+from labspec.predict.values import Prediction
 from labspec.propagation._base import Format, Start
-from labspec.services._base import Container, Listener, Service, Site, Target
+from labspec.resource import BASE
+from labspec.services._base import AppTracer, Call, Container, Forwarding, Listener, Service, Site, Target
 
 
 class Workload(NamedTuple):
@@ -20,16 +24,34 @@ class Workload(NamedTuple):
     """Value of the `version` label, which Istio and Kiali show."""
     replicas: int
     container: Container
+    sidecar: bool
+    """Whether its pods have a proxy."""
+    sampling: float | None
+    """Percent of the traces that its sidecar starts, where it is not the lab's."""
     listener: Listener | None
     """Where it answers; None for a client. It has a Service only where somebody calls it."""
-    targets: tuple[Target, ...]
+    steps: tuple[tuple[Target, ...], ...]
+    """Its calls, in order; those of one step are sent at the same time."""
     callers: tuple[str, ...]
-    starts: Start | None
-    """How its own tracer starts the traces of its requests."""
+    forwarding: Forwarding
+    tracer: AppTracer | None
+    """The tracer in the application itself."""
+    speaks: Format
+    """What that tracer speaks; what the sidecars speak where it has none."""
     pause: str | None
     """Seconds between two rounds of its own requests, for a client with a loop."""
     round: str | None
     """A shell script that sends each of its requests once, for a client."""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Its calls, in order."""
+        return tuple(target for step in self.steps for target in step)
+
+    @property
+    def starts(self) -> Start | None:
+        """How its own tracer starts the traces of its requests."""
+        return self.tracer.start if self.tracer else None
 
     @property
     def has_service(self) -> bool:
@@ -42,13 +64,26 @@ class Workload(NamedTuple):
         return f"{self.name}.{self.namespace}"
 
 
+class Accepted(NamedTuple):
+    """A warning that is meant to be."""
+
+    rule: str
+    reason: str
+    message: str
+    """What the rule says."""
+
+
 class Plan(NamedTuple):
     """A lab with nothing left to decide."""
 
     source: str
     """Base name of the spec's file."""
     name: str
+    variant: str
+    """Which form of the lab this is: `base`, or the name of a variant."""
     description: str | None
+    heading: str | None
+    """What a variant is about."""
     namespace: str
     owns_namespace: bool
     """Whether the lab makes its namespace."""
@@ -56,51 +91,98 @@ class Plan(NamedTuple):
     istio_profile: str
     istio_namespace: str
     cluster_domain: str
+    api: str
+    """`telemetry` or `meshConfig`: which of Istio's tracing APIs carries the settings."""
     propagation: Format
     percent: float
     log: AccessLog
     collector: Backend | None
+    receiver: Receiver | None
+    """Where the sidecars send their spans."""
+    provider: Provider | None
+    """What a Telemetry resource chooses; None with `meshConfig`, or without a collector."""
     workloads: tuple[Workload, ...]
     mesh: Mesh
+    prediction: Prediction
+    accepted: tuple[Accepted, ...]
+    variants: tuple["Plan", ...]
+    """The other forms of the lab, in the order of the spec; a variant has none of its own."""
+
+    @property
+    def is_base(self) -> bool:
+        """Whether this is the lab itself, and no variant of it."""
+        return self.variant == BASE
+
+    @property
+    def forms(self) -> tuple["Plan", ...]:
+        """The lab itself, then its variants."""
+        return (self, *self.variants)
 
     def share(self, client: Workload) -> float:
-        """Percent of a client's requests that are sampled: what its own tracer says rules, else its sidecar's rate."""
-        return self.percent if client.starts is None else 100.0 * client.starts.sampled
+        """Percent of a client's requests that are sampled: at most, where its calls or its callees differ in that."""
+        requests = [request for request in self.prediction.requests if request.client == client.name]
+        return max((span.chance.percent for request in requests for span in request.reported), default=0.0)
 
     @property
     def clients(self) -> tuple[Workload, ...]:
-        """The workloads that send requests of their own accord: those with a pod, and something to send."""
+        """The workloads that send requests when a script tells them to: those with a pod, and something to send."""
         return tuple(
             workload for workload in self.workloads if workload.round and workload.targets and workload.replicas
         )
 
 
-def plan(lab: Lab, mesh: Mesh) -> Plan:
-    """The plan for a lab that no error speaks against, and its mesh."""
-    spec = lab.spec
+class Form(NamedTuple):
+    """What a plan is made of: a lab, or one of its variants, that no error speaks against."""
+
+    lab: Lab
+    heading: str | None
+    provider: Provider | None
+    mesh: Mesh
+    prediction: Prediction
+    accepted: tuple[Accepted, ...]
+
+
+def plan(forms: Sequence[Form]) -> Plan:
+    """The plan for a lab and its variants, the lab first."""
+    base, *others = forms
+    return _plan(base, tuple(_plan(other, ()) for other in others))
+
+
+def _plan(form: Form, variants: tuple[Plan, ...]) -> Plan:
+    lab, spec = form.lab, form.lab.spec
+    answers = statuses(lab)
     return Plan(
         source=lab.source,
         name=spec.name,
+        variant=lab.variant or BASE,
         description=spec.description,
+        heading=form.heading,
         namespace=lab.namespace(),
         owns_namespace=spec.namespace is None,
         istio_version=spec.istio.version,
         istio_profile=spec.istio.profile,
         istio_namespace=ROOT_NAMESPACE,
         cluster_domain=CLUSTER_DOMAIN,
+        api=spec.istio.api,
         propagation=lab.format(),
         percent=spec.sampling.percent,
-        log=access_log(spec.logs.format, lab.format()),
+        log=access_log(spec.logs.format, lab.format(), spec.istio.version),
         collector=spec.collector.backend(lab.surroundings(CLUSTER_DOMAIN)),
-        workloads=tuple(_workload(lab, name, service) for name, service in spec.services.items()),
-        mesh=mesh,
+        receiver=receiver_of(lab),
+        provider=form.provider,
+        workloads=tuple(_workload(lab, answers, name, service) for name, service in spec.services.items()),
+        mesh=form.mesh,
+        prediction=form.prediction,
+        accepted=form.accepted,
+        variants=variants,
     )
 
 
-def _workload(lab: Lab, name: str, service: Service) -> Workload:
-    targets = tuple(_target(lab, call.to, call.method, call.path) for call in service.outgoing())
-    site = Site(name, lab.namespace(), targets, lab.format())
+def _workload(lab: Lab, answers: Mapping[str, tuple[int, ...]], name: str, service: Service) -> Workload:
+    steps = tuple(tuple(_target(lab, answers, call) for call in step) for step in service.steps())
+    site = Site(name, lab.namespace(), steps, lab.format(), FORMATS)
     callers = tuple(dict.fromkeys(caller for _, caller, call in lab.calls() if call.to == name))
+    tracer = service.own_tracer()
     return Workload(
         name=name,
         kind=service.kind,
@@ -108,18 +190,18 @@ def _workload(lab: Lab, name: str, service: Service) -> Workload:
         version="v1",
         replicas=service.replicas,
         container=service.container(site),
+        sidecar=service.mesh,
+        sampling=service.sampling.percent if service.sampling else None,
         listener=service.listener(),
-        targets=targets,
+        steps=steps,
         callers=callers,
-        starts=service.starts(),
+        forwarding=service.forwarding(),
+        tracer=tracer,
+        speaks=FORMATS.get(tracer.format or "", lab.format()) if tracer else lab.format(),
         pause=service.pause(),
         round=service.round(site),
     )
 
 
-def _target(lab: Lab, name: str, method: str, path: str) -> Target:
-    callee = lab.spec.services[name]
-    listener = callee.listener()
-    port = "" if listener is None or listener.port == 80 else f":{listener.port}"
-    # Where no pod is, the caller's sidecar answers.
-    return Target(name, method, f"http://{name}{port}{path}", callee.answers() if callee.replicas else 503)
+def _target(lab: Lab, answers: Mapping[str, tuple[int, ...]], call: Call) -> Target:
+    return Target(call.to, call.method, url(lab, call), answers[call.to], call.percent)

@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 
 from labspec.finding import ERROR, Finding, dotted
 
+# Variants that a finding names.
+_MOST_NAMED = 6
+
 Painter = Callable[[str, str], str]
 """Text and a colour's name -> text, coloured or not."""
 
@@ -21,7 +24,7 @@ def as_text(finding: Finding, lines: Sequence[str] = (), paint: Painter = plain)
     """
     position = finding.position
     colour = "red" if finding.severity == ERROR else "yellow"
-    path = f" {dotted(finding.path)}:" if finding.path else ""
+    path = f" {dotted(finding.path)}{_whose(finding)}:" if finding.path else ""
     place = f"{position.file}:{position.line}:{position.column}:"
     kind = paint(f"{finding.severity}[{finding.rule}]", colour)
     lead = f"{paint(_visible(place), 'bold')} {kind}"
@@ -32,6 +35,12 @@ def as_text(finding: Finding, lines: Sequence[str] = (), paint: Painter = plain)
     if finding.help:
         shown.append(f"  {paint('help:', 'cyan')} {_visible(finding.help)}")
     return "\n".join(shown)
+
+
+def _whose(finding: Finding) -> str:
+    many = "s" if len(finding.variants) > 1 else ""
+    more = f" and {len(finding.variants) - _MOST_NAMED} more" if len(finding.variants) > _MOST_NAMED else ""
+    return f" (variant{many} {', '.join(finding.variants[:_MOST_NAMED])}{more})" if finding.variants else ""
 
 
 def summary(findings: Sequence[Finding]) -> str:
@@ -52,6 +61,7 @@ def as_json(findings: Sequence[Finding]) -> str:
             "severity": finding.severity,
             "rule": finding.rule,
             "path": dotted(finding.path),
+            "variants": list(finding.variants),
             "message": finding.message,
             "help": finding.help,
         }

@@ -12,11 +12,12 @@ def total(plan: Plan) -> str:
     cpu = memory = pods = sidecars = 0
     side = _SIDECAR.get(plan.istio_profile, _SIDECAR_ELSEWHERE)
     for workload in plan.workloads:
-        for asked in (workload.container.requests, {"cpu": side[0], "memory": side[1]}):
+        own = {"cpu": side[0], "memory": side[1]}
+        for asked in (workload.container.requests, own) if workload.sidecar else (workload.container.requests,):
             cpu += workload.replicas * int(asked["cpu"].removesuffix("m"))
             memory += workload.replicas * int(asked["memory"].removesuffix("Mi"))
         pods += workload.replicas
-        sidecars += workload.replicas
+        sidecars += workload.replicas * workload.sidecar
     if plan.collector is not None:
         cpu += int(plan.collector.requests["cpu"].removesuffix("m"))
         memory += int(plan.collector.requests["memory"].removesuffix("Mi"))

@@ -11,6 +11,12 @@ Body = Mapping[str, Any]
 PART_OF = "app.kubernetes.io/part-of"
 """The label that says to which lab an object belongs; pruning and teardown go by it."""
 
+VARIANT = "labspec/variant"
+"""The annotation of a Deployment that says which of the lab's forms runs."""
+
+BASE = "base"
+"""What the form is called that is no variant."""
+
 
 class Object(NamedTuple):
     """One Kubernetes object, and the comments that a learner reads beside its keys."""

@@ -10,13 +10,37 @@ import ast
 import inspect
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
+import labspec.rules
+from labspec._schema_layers import (
+    LINE,
+    by_kind,
+    by_kind_or_any,
+    defaults,
+    kinds_partial,
+    kinds_whole,
+    made_partial,
+    reference,
+    variant,
+)
 from labspec.accesslog import NAMED
+from labspec.finding import WARNING
+from labspec.kinds import values_in
 from labspec.lab import COLLECTOR_KINDS, DEFAULT_COLLECTOR, SERVICE_KINDS, Spec
-from labspec.model import SERVICE_PATTERN, Model
+from labspec.model import SERVICE_PATTERN, VARIANT_PATTERN, Model
+from labspec.rules._base import Rule
 
 _LOG_EXAMPLE = "[%START_TIME%] %REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% traceID=${trace_id}"
+
+_SERVICE = "A service of the lab; `kind` says which keys it has."
+_COLLECTOR = "Where spans are stored and looked at."
+_VARIANT_NAME = {"title": "variant", "description": "The variant's name.", "pattern": VARIANT_PATTERN}
+# Characters of a value that stands in one line.
+_SHORT = 100
+# Lists are replaced whole: what stands in them has no partial form.
+_WHOLE = {"Call", "Step"}
 
 # An example would do for readers, but editors offer one that is an object as "[object Object]".
 _SERVICES_SNIPPET = {
@@ -28,32 +52,37 @@ _SERVICES_SNIPPET = {
 
 def schema_text() -> str:
     """schema.json, whole."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    return _written(schema(), "\n") + "\n"
+
+
+def _written(value: Any, margin: str) -> str:  # noqa: ANN401  # any JSON value
+    """JSON in which what is short stands in one line; `margin` is a new line and its indentation."""
+    flat = json.dumps(value, ensure_ascii=False)
+    deeper = f"{margin} "
+    if isinstance(value, dict) and len(flat) > _SHORT:
+        inner = [f"{json.dumps(key)}: {_written(item, deeper)}" for key, item in value.items()]
+        return f"{{{deeper}{f',{deeper}'.join(inner)}{margin}}}"
+    if isinstance(value, list) and len(flat) > _SHORT:
+        return f"[{deeper}{f',{deeper}'.join(_written(item, deeper) for item in value)}{margin}]"
+    return flat
 
 
 def schema() -> dict[str, Any]:
     """The schema as a value."""
     raw = Spec.model_json_schema()
     definitions = {name: _definition(name, body) for name, body in raw["$defs"].items()}
-    definitions["Service"] = _by_kind(
-        SERVICE_KINDS, definitions, "A service of the lab; `kind` says which keys it has.", None
-    )
-    definitions["Collector"] = _by_kind(
-        COLLECTOR_KINDS, definitions, "Where spans are stored and looked at.", DEFAULT_COLLECTOR
-    )
-    for kind in (*SERVICE_KINDS.values(), *COLLECTOR_KINDS.values()):
-        del definitions[kind.__name__]
-    definitions["Call"]["type"] = ["string", "object"]
-    definitions["Logs"]["properties"]["format"]["examples"] = [*NAMED, _LOG_EXAMPLE]
-    properties = _definition("Spec", {"properties": raw["properties"]})["properties"]
-    properties["services"] = {
-        "type": "object",
-        "description": properties["services"]["description"],
-        "propertyNames": {"title": "service", "description": "The service's name.", "pattern": SERVICE_PATTERN},
-        "additionalProperties": {"$ref": "#/definitions/Service"},
-        "defaultSnippets": [_SERVICES_SNIPPET],
-    }
-    properties["collector"] = {"$ref": "#/definitions/Collector"}
+    _step(definitions)
+    services = {kind: definitions.pop(model.__name__) for kind, model in SERVICE_KINDS.items()}
+    collectors = {kind: definitions.pop(model.__name__) for kind, model in COLLECTOR_KINDS.items()}
+    # A text, or a map for JSON; null has no place in it.
+    form = {"type": ["string", "object"], "minLength": 1, "minProperties": 1, "additionalProperties": LINE}
+    definitions["Logs"]["properties"]["format"] |= {**form, "examples": [*NAMED, _LOG_EXAMPLE]}
+    definitions |= {f"Partial{name}": made_partial(body) for name, body in definitions.items() if name not in _WHOLE}
+    properties = _properties(raw["properties"])
+    about = properties["defaults"]["description"]
+    properties["defaults"] = reference("Defaults")
+    definitions |= {**_services(services, about), **_collectors(collectors), "Variant": variant(properties, about)}
+    definitions["Rule"] = _rule()
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "labspec",
@@ -62,46 +91,100 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
         "required": raw["required"],
         "properties": properties,
-        "definitions": dict(sorted(definitions.items())),
+        # Where there are defaults, they may give what is required of a service, and null takes one away.
+        "if": {"required": ["defaults"]},
+        "then": _each_service("LayeredService"),
+        "else": _each_service("Service"),
+        "definitions": _told_once(definitions),
     }
 
 
-def _by_kind(kinds: dict[str, Any], definitions: dict[str, Any], about: str, default: str | None) -> dict[str, Any]:
-    """One object whose `kind` decides, by if/then, which keys it has."""
-    kind: dict[str, Any] = {
-        "type": "string",
-        "enum": list(kinds),
-        "enumDescriptions": [_summary(model) for model in kinds.values()],
-        "description": "What it is; its other keys depend on it.",
-    }
-    branches = []
-    for name, model in kinds.items():
-        body = definitions[model.__name__]
-        own = {key: value for key, value in body["properties"].items() if key != "kind"}
-        # `true` allows the key; editors would offer what stands here beside the real one.
-        then: dict[str, Any] = {"properties": {"kind": True, **own}, "additionalProperties": False}
-        required = [key for key in body.get("required", []) if key != "kind"]
-        branches.append(
-            {
-                "if": _is_kind(name, is_default=name == default),
-                "then": {**then, **({"required": required} if required else {})},
-            }
-        )
-    if default is not None:
-        kind["default"] = default
-    return {
+def _properties(raw: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a spec."""
+    properties: dict[str, Any] = _definition("Spec", {"properties": raw})["properties"]
+    properties["services"] = {
         "type": "object",
-        "description": about,
-        "properties": {"kind": kind},
-        **({} if default is not None else {"required": ["kind"]}),
-        "allOf": branches,
+        "description": properties["services"]["description"],
+        "propertyNames": {"title": "service", "description": "The service's name.", "pattern": SERVICE_PATTERN},
+        "defaultSnippets": [_SERVICES_SNIPPET],
+    }
+    properties["collector"] = reference("Collector")
+    properties["accept"] |= {"propertyNames": reference("Rule"), "additionalProperties": LINE}
+    properties["variants"] |= {"propertyNames": _VARIANT_NAME, "additionalProperties": reference("Variant")}
+    return properties
+
+
+def _each_service(name: str) -> dict[str, Any]:
+    """What each service is; below `properties` editors would offer the key `services` once more."""
+    return {"patternProperties": {"^services$": {"additionalProperties": reference(name)}}}
+
+
+def _services(bodies: dict[str, Any], about_defaults: str) -> dict[str, Any]:
+    """The definitions of services, whole and partial."""
+    whole, partial = _names(SERVICE_KINDS)
+    return {
+        **_named(kinds_whole(bodies), whole),
+        **_named(kinds_partial(bodies), partial),
+        "Service": by_kind(bodies, whole, _SERVICE, None),
+        "LayeredService": by_kind(bodies, partial, f"{_SERVICE} null removes a default.", None),
+        "PartialService": by_kind_or_any(bodies, partial, "What is otherwise in a service; null takes it away.", None),
+        "Defaults": defaults(partial, about_defaults),
     }
 
 
-def _is_kind(name: str, *, is_default: bool) -> dict[str, Any]:
-    test: dict[str, Any] = {"properties": {"kind": {"const": name}}}
-    # The default kind also holds where no kind is written.
-    return test if is_default else {**test, "required": ["kind"]}
+def _collectors(bodies: dict[str, Any]) -> dict[str, Any]:
+    """The definitions of collectors, whole and partial."""
+    whole, partial = _names(COLLECTOR_KINDS)
+    return {
+        **_named(kinds_whole(bodies), whole),
+        **_named(kinds_partial(bodies), partial),
+        "Collector": by_kind(bodies, whole, _COLLECTOR, DEFAULT_COLLECTOR),
+        "PartialCollector": by_kind_or_any(
+            bodies, partial, "What is otherwise in the collector; null takes it away.", DEFAULT_COLLECTOR
+        ),
+    }
+
+
+def _names(kinds: Mapping[str, type[Model]]) -> tuple[dict[str, str], dict[str, str]]:
+    """The names of the definitions of kinds, whole and partial."""
+    whole = {kind: model.__name__ for kind, model in kinds.items()}
+    return whole, {kind: f"Partial{name}" for kind, name in whole.items()}
+
+
+def _named(bodies: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names[kind]: body for kind, body in bodies.items()}
+
+
+def _step(definitions: dict[str, Any]) -> None:
+    """An item of `calls` is one schema: a name, a call, or a list of calls that are made at the same time."""
+    call = definitions["Call"]
+    call["type"] = ["string", "object"]
+    several = {"type": ["string", "object", "array"], "items": {"$ref": "#/definitions/Call"}, "minItems": 1}
+    about = "A call, given by the service's name or as a map; or a list of calls, which are made at the same time."
+    definitions["Step"] = {**call, **several, "description": about}
+    for body in definitions.values():
+        if "calls" in body["properties"]:
+            body["properties"]["calls"] |= {"items": {"$ref": "#/definitions/Step"}}
+
+
+def _rule() -> dict[str, Any]:
+    """The name of a rule that can be accepted."""
+    known = [rule.id for rule in values_in(labspec.rules, Rule) if rule.severity == WARNING or rule.acceptable]
+    return {"enum": known, "description": "A rule."}
+
+
+def _told_once(definitions: dict[str, Any]) -> dict[str, Any]:
+    """The same, where a key that several definitions have stands in the first of them, and the others refer to it."""
+    first: dict[tuple[str, str], dict[str, Any]] = {}
+    told = {}
+    for name, body in sorted(definitions.items()):
+        told[name] = dict(body)
+        for key, value in body.get("properties", {}).items():
+            own = reference(f"{name}/properties/{key}")
+            there = first.setdefault((key, repr(value)), own)
+            if there != own and len(repr(there)) < len(repr(value)):
+                told[name]["properties"] = {**told[name]["properties"], key: there}
+    return told
 
 
 def _definition(name: str, body: dict[str, Any]) -> dict[str, Any]:

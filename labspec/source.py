@@ -43,6 +43,10 @@ class Document:
         node = self._node(path, exact=True)
         return node.value if node is not None and isinstance(node.value, str) else None
 
+    def origin(self, path: Path) -> Path:
+        """`path`: without layers everything stands where it is."""
+        return path
+
     def position(self, path: Path, *, key: bool = False, offset: int | None = None, width: int = 1) -> Position:
         """Where the value (or, with `key`, its key) at `path` stands; the nearest part above where there is none.
 

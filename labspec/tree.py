@@ -13,7 +13,7 @@ from typing import NamedTuple
 from labspec import treestate
 from labspec.bundle import Bundle, File
 from labspec.errors import TreeError
-from labspec.treestate import JOURNAL, RECORD, STAGE, Found, Step, digest, is_target, look
+from labspec.treestate import JOURNAL, NO_SETTINGS, RECORD, STAGE, Found, Settings, Step, digest, is_target, look
 
 __all__ = ["JOURNAL", "RECORD", "Change", "Difference", "Report", "differences", "recover", "write"]
 
@@ -65,8 +65,9 @@ class _Plan:
     still knows it as a generated file that somebody changed.
     """
 
-    def __init__(self, bundle: Bundle, folder: Path, *, force: bool) -> None:
+    def __init__(self, bundle: Bundle, folder: Path, settings: Settings, *, force: bool) -> None:
         self._folder = folder
+        self._settings = settings
         self._force = force
         record = treestate.read_record(folder)
         self._recorded = record or {}
@@ -134,7 +135,7 @@ class _Plan:
         self._decide(path, Change.KEPT, Change.STALE)
 
     def _plan_record(self, *, is_ours: bool) -> None:
-        file = File(RECORD, treestate.record_text(self._digests))
+        file = File(RECORD, treestate.record_text(self._digests, self._settings))
         found = look(self._folder, RECORD)
         # Nobody needs a mode of the record, so any is right.
         found = found._replace(executable=False)
@@ -149,7 +150,7 @@ class _Plan:
         self.differences[path] = difference
 
 
-def write(bundle: Bundle, folder: Path, *, force: bool = False) -> Report:
+def write(bundle: Bundle, folder: Path, *, settings: Settings = NO_SETTINGS, force: bool = False) -> Report:
     """Write the files into the folder, which is made if absent, and remove those that only an earlier build generated.
 
     With `force`, files that somebody changed, or put where a generated one belongs, are replaced or removed too; foreign
@@ -160,7 +161,7 @@ def write(bundle: Bundle, folder: Path, *, force: bool = False) -> Report:
         _make(folder)
         with _locked(folder):
             _finish(folder)
-            plan = _Plan(bundle, folder, force=force)
+            plan = _Plan(bundle, folder, settings, force=force)
             obstacles = [*plan.obstacles, *_read_only(folder, plan.steps)]
             if obstacles:
                 raise TreeError("\n".join(obstacles))
@@ -174,7 +175,7 @@ def write(bundle: Bundle, folder: Path, *, force: bool = False) -> Report:
     return Report(*(tuple(path for path in sorted(changes) if changes[path] is kind) for kind in kinds))
 
 
-def differences(bundle: Bundle, folder: Path) -> tuple[Difference, ...]:
+def differences(bundle: Bundle, folder: Path, *, settings: Settings = NO_SETTINGS) -> tuple[Difference, ...]:
     """Where the folder is not what `write` would make of it, by path; foreign files are no difference. Writes nothing.
 
     Raises TreeError where the folder cannot be read, ValueError for a path that labspec needs itself.
@@ -182,7 +183,7 @@ def differences(bundle: Bundle, folder: Path) -> tuple[Difference, ...]:
     with _explained(folder):
         if os.path.lexists(folder) and not folder.is_dir():
             raise TreeError(f"{folder} is not a folder")
-        plan = _Plan(bundle, folder, force=False)
+        plan = _Plan(bundle, folder, settings, force=False)
         found = [
             Difference(path, kind, "" if kind is Change.MODE else _diff(folder, path, plan.texts.get(path)))
             for path, kind in plan.differences.items()

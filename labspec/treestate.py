@@ -11,13 +11,14 @@ import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import labspec
 from labspec.errors import TreeError
 
 RECORD = ".labspec.json"
-"""What was generated: digests by path. It never lists itself."""
+"""What was generated: digests by path, and the settings of each form of the lab. It never lists itself."""
 JOURNAL = ".labspec.journal"
 """The steps of a write that has begun; gone once it is done."""
 STAGE = ".labspec.stage"
@@ -29,6 +30,10 @@ _LINK = "link:"
 _FOLDER = "folder"
 _SPECIAL = "special"
 _BLOCKED = "blocked:"
+
+Settings = Mapping[str, Mapping[str, str]]
+"""What each form of a lab means: facts by their names (labspec.meaning)."""
+NO_SETTINGS: Settings = MappingProxyType({})
 
 
 class Found(NamedTuple):
@@ -122,10 +127,12 @@ def _mode(place: Path) -> int | None:
         return None
 
 
-def record_text(digests: Mapping[str, str]) -> str:
-    """The record of these files: same files, same bytes."""
-    record = {"generatedBy": "labspec", "version": labspec.__version__, "files": digests}
-    return json.dumps(record, indent=2, sort_keys=True) + "\n"
+def record_text(digests: Mapping[str, str], settings: Settings) -> str:
+    """The record of these files and settings: same files and settings, same bytes. Settings keep their order: people read them in it."""
+    told = {"settings": settings} if settings else {}
+    files = dict(sorted(digests.items()))
+    record = {"files": files, "generatedBy": "labspec", **told, "version": labspec.__version__}
+    return json.dumps(record, indent=2) + "\n"
 
 
 def read_record(folder: Path) -> dict[str, str] | None:
@@ -136,22 +143,33 @@ def read_record(folder: Path) -> dict[str, str] | None:
     found = look(folder, RECORD)
     if found.content is None:
         return {}
-    if not found.is_file:
-        return None
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except ValueError:
-        return None
-    if (
-        not isinstance(record, dict)
-        or record.get("generatedBy") != "labspec"
-        or not isinstance(record.get("files"), dict)
-    ):
+    record = _record(folder) if found.is_file else None
+    if record is None or not isinstance(record.get("files"), dict):
         return None
     files = record["files"].items()
     return {
         path: known for path, known in files if is_target(path) and isinstance(known, str) and known.startswith(_FILE)
     }
+
+
+def read_settings(folder: Path) -> Settings | None:
+    """The settings that the last build recorded; None where there is no record, or it has none. Raises OSError."""
+    record = _record(folder) if look(folder, RECORD).is_file else None
+    settings = record.get("settings") if record else None
+    if not isinstance(settings, dict) or not settings:
+        return None
+    for facts in settings.values():
+        if not isinstance(facts, dict) or not all(isinstance(value, str) for value in facts.values()):
+            return None
+    return settings
+
+
+def _record(folder: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) and record.get("generatedBy") == "labspec" else None
 
 
 def stage(folder: Path, steps: Sequence[Step], texts: Mapping[str, str]) -> None:

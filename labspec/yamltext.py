@@ -33,6 +33,13 @@ def document(value: Mapping[str, Any], comments: Comments | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
+def sequence(items: Iterable[Any]) -> str:
+    """A YAML document that is a list."""
+    lines: list[str] = []
+    _Emitter(lines, {}).sequence(items, "", ())
+    return "\n".join(lines) + "\n"
+
+
 class _Emitter:
     def __init__(self, lines: list[str], comments: Comments) -> None:
         self._lines = lines

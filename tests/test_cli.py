@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ WARNS = ROOT / "tests" / "invalid" / "nobody-calls.yaml"
 def run(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
     command = [sys.executable, "-m", "labspec", *map(str, arguments)]
-    path = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    # A fresh checkout has no bytecode: it is compiled once, beside the tests, and not at each run.
+    path = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir(), "labspec-bytecode"))}
     return subprocess.run(
         command, capture_output=True, text=True, cwd=cwd, env={**kept, **path, **environment}, check=False
     )
@@ -32,8 +34,14 @@ def test_build_says_what_was_written_and_what_comes_next(tmp_path: Path) -> None
     assert "  + lab/base/frontend.yaml" in done.stderr
     assert "its containers request 50m CPU and 240Mi memory (3 pods, 2 of them with a sidecar)" in done.stderr
     commands = [line.split("#")[0].strip() for line in done.stderr.split("next:\n")[1].splitlines()]
-    assert commands == ["lab/scripts/preflight.sh", "lab/scripts/lab.sh", "less lab/README.md"]
-    assert all((tmp_path / command.split()[-1]).is_file() for command in commands)
+    assert commands == [
+        "lab/scripts/preflight.sh",
+        "lab/scripts/lab.sh",
+        "less lab/README.md",
+        "lab/scripts/deploy.sh telemetry",
+    ]
+    assert "switch to the variant telemetry, then w3c, one-percent and json-logs; base is the lab itself" in done.stderr
+    assert all((tmp_path / command.removeprefix("less ").split()[0]).is_file() for command in commands)
 
 
 def test_the_default_folder_is_out(tmp_path: Path) -> None:
@@ -108,6 +116,29 @@ def test_stdout_is_the_base_as_one_stream(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("variant", "kinds"), [("base", 0), ("json-logs", 0), ("telemetry", 1)])
+def test_stdout_of_a_variant(variant: str, kinds: int, tmp_path: Path) -> None:
+    done = run("build", SPEC, "--stdout", "--variant", variant, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    bodies = list(yaml.safe_load_all(done.stdout))
+    assert [body["kind"] for body in bodies].count("Telemetry") == kinds
+    deployments = [body for body in bodies if body["kind"] == "Deployment"]
+    assert {body["metadata"]["annotations"]["labspec/variant"] for body in deployments} == {variant}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_variant_that_the_lab_does_not_have() -> None:
+    done = run("build", SPEC, "--stdout", "--variant", "one-precent")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'istio-jaeger.yaml has no variant "one-precent"; did you mean "one-percent"?' in done.stderr
+
+
+def test_a_variant_goes_with_stdout() -> None:
+    done = run("build", SPEC, "--variant", "w3c")
+    assert done.returncode == 2
+    assert "--variant goes with --stdout" in done.stderr
+
+
 def test_standard_input(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "labspec", "build", "-", "-o", str(tmp_path / "out")]
     done = subprocess.run(command, input=SPEC.read_text(), capture_output=True, text=True, cwd=ROOT, check=False)
@@ -149,6 +180,7 @@ def test_check_as_json() -> None:
     assert (value["errors"], value["warnings"], len(value["findings"])) == (10, 0, 10)
     assert value["findings"][4] == {
         "file": str(BAD), "line": 11, "column": 13, "severity": "error", "rule": "unknown-callee", "path": "services.frontend.calls[0]",
+        "variants": [],
         "message": 'no service "bakend"; did you mean "backend"?', "help": "the services are backend and frontend",
     }  # fmt: skip
 

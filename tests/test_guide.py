@@ -11,11 +11,10 @@ from markdown_it import MarkdownIt
 from labspec.compile import bundle
 from labspec.envoy.versions import KUBERNETES
 from labspec.guide import _markdown as markdown
-from labspec.guide._facts import calls
-from labspec.guide._sample import UNKNOWN, line
 from labspec.guide.troubles import section as troubles
+from labspec.predict.logline import UNKNOWN
 from tests.conftest import SPECS, plan_of
-from tests.guide_forms import CLIENT, FORMS, HEAD
+from tests.guide_forms import FORMS, HEAD
 
 NO_TRACER = "so no sidecar has a tracer"
 INVALID = "skipping clock skew adjustment"
@@ -24,21 +23,21 @@ RULED = "whatever the sampling of the mesh says"
 DASH = "### When an id is `-`"
 
 SENTENCES = {
-    "tracer": (["of 64 bits (16 hex digits)", "x-b3-sampled: 1", INVALID, RULED, "t=1e4b6d90f2a7c835 s=6b1d93e85f2c07a4", "sent by web's app", PAGE], [NO_TRACER, "by chance"]),
-    "sidecar starts": (["The sidecar beside the client starts the trace", "The sampling of this lab is 100 %".lower(), "none: it is the root", "GET http://api/ 200\n"], [INVALID, "sent by web's app", "x-b3-sampled: 1", "none is the one that the app sent"]),
-    "app says not sampled": (["x-b3-sampled: 0", "None of the requests of `web`", "In this lab no request is sampled", "### No request of `web` ever has a trace", "It gets no spans: nothing in this lab is sampled."], [INVALID, "Choose the service"]),
+    "tracer": (["of 64 bits (16 hex digits)", "x-b3-sampled: 1", INVALID, RULED, "t=6e789e6aa1b965f4 s=53cb9f0c747ea2ea", "nobody reports it", "sent by web's app", PAGE], [NO_TRACER, "by chance"]),
+    "sidecar starts": (["The sidecar beside the client starts the trace", "The sampling of this lab is 100 %".lower(), "trace 1: 06c45d188009454ff88bb8a8724c81ec\nweb.lab     CLIENT  api.lab", "GET http://api/ 200\n"], [INVALID, "sent by web's app", "nobody reports it", "none is the one that the app sent", "Variants"]),
+    "app says not sampled": (["x-b3-sampled: 0", "None of the requests of `web`", "It leaves nothing in Jaeger.", "### No request of `web` ever has a trace", "It gets no spans: nothing in this lab is sampled."], [INVALID, "Choose the service"]),
     "app says sampled at 1 percent": (["although the sampling of this lab is 1 %", "### Every request of `web` has a trace, not 1 %", INVALID], ["by chance", "Some requests have a trace"]),
     "1 percent": (["1 % of the requests of `web`, by chance", "in 82 of 100 cases no trace", "Of 299 requests", "traffic.sh base 299`", "### Some requests have a trace, others have none"], [INVALID, RULED]),
     "half": (["about 50 of 100 requests leave none"], ["in 95 of 100"]),
     "a hundredth": (["there is nearly always no trace", "Of 29956 requests"], ["100 of 100", "To send so many"]),
     "no collector": ([NO_TRACER, "enableTracing: false", DASH, "On every line of this lab", "says that there is no collector"], ["Jaeger", "port-forward", "ui.sh`", "CLIENT", "sampling", "Telemetry", "curl`:"]),
     "no collector, tracer": ([NO_TRACER, "hand these headers on untouched", "stands for no trace", "Not for the requests of this lab: each client sends ids itself"], ["Jaeger", INVALID, "span of its own"]),
-    "tracer, log without ids": (["2. The newest that its app sent: 92d07ab4", "guid:x-request-id", "and find the trace"], ["All differ", DASH]),
+    "tracer, log without ids": (["2. The newest that its app sent: e220a839", "guid:x-request-id", "and find the trace"], ["All differ", DASH]),
     "manual tracer": (["All differ", INVALID], ["sent by web's app"]),
     "no log": (["There is none: this lab writes no access log", PAGE], ["./scripts/logs.sh", "istio-proxy --tail", DASH, "The access log is empty", "traceID="]),
     "Istio's log": (["guid:x-request-id", "The log format has no trace id", "%ROUTE_NAME%\n"], [DASH, "show the same trace id", "find the trace", "log format was changed by hand"]),
     "log without ids": (["nothing leads from a line to its trace", "code=200\n", "log format was changed by hand"], [DASH, "guid:"]),
-    "log of a silent operator": (["`%SPAN_ID%` is `-` on every line", "show the same trace id", "The log format has no span id"], ["The span ids differ"]),
+    "log of a silent operator": (["`%SPAN_ID%` is `-` on every line: Envoy's zipkin tracer", "show the same trace id", "The log format has no span id"], ["The span ids differ"]),
     "no log, no collector": (["writes no access log", NO_TRACER], ["istio-proxy --tail", "Jaeger", "accessLogFile"]),
     "manual": (["`web` sends only now: its pod waits"], ["by itself", "status 000"]),
     "manual tracer, not sampled": (["grep -i sampled scripts/traffic.sh"], ["get deploy web -o yaml"]),
@@ -106,7 +105,7 @@ QUOTED = [
     ("logs", " of the requests are sampled). Look at it: "),
     ("logs", " asked for). Right: nothing of "),
     ("ui", " answers."),
-    ("ui", "It has spans of: "),
+    ("ui", "It has spans of:"),
     ("ui", "It gets no spans: nothing in this lab is sampled."),
     ("ui", "Open http://localhost:"),
     ("ui", "It is there for "),
@@ -148,21 +147,26 @@ def test_names_only_files_of_the_lab(source: Path | str) -> None:
 def test_the_tree_lists_every_file(form: str) -> None:
     files = bundle(plan_of(FORMS[form]))
     tree = files["README.md"].text.partition("## Where things are")[2]
-    assert [file.path for file in files if f"{file.path} " not in tree] == []
+    overlays = {
+        file.path: "/".join(file.path.split("/")[:2]) + "/" for file in files if file.path.startswith("overlays/")
+    }
+    assert [file.path for file in files if f"{overlays.get(file.path, file.path)} " not in tree] == []
 
 
 COMMANDS = re.compile(
     r"""
-    \./scripts/[a-z]+\.sh(\ --yes|\ --istio|\ --check|\ base\ \d+)?(\ +\#.*)?
+    \./scripts/[a-z]+\.sh(\ --yes|\ --istio|\ --check|\ [a-z0-9-]+(\ \d+)?)?(\ +\#.*)?
+    | istioctl\ analyze\ -n\ \S+
+    | kubectl\ apply\ -k\ overlays/\S+
     | [A-Z_]+=\S+\ \./scripts/ui\.sh
     | kubectl\ version
     | istioctl\ (version\ --remote=false|install\ -f\ istio/operator\.yaml|proxy-status(\ \|\ grep\ -E\ '\S+')?)
-    | istioctl\ proxy-config\ bootstrap\ deploy/\S+\ -n\ \S+\ -o\ json\ \|\ grep\ \S+
+    | istioctl\ proxy-config\ (bootstrap|listener)\ deploy/\S+\ -n\ \S+\ -o\ json\ \|\ grep\ \S+
     | kubectl\ (-n\ \S+\ )?(get|apply\ -k\ \.|logs|port-forward|rollout\ (status|restart)|exec\ deploy/\S+\ -c\ \S+\ --)(\ .*)?
     | kubectl\ (create\ namespace\ \S+|label\ namespace\ \S+\ istio-injection-)
     | \ \ curl\ .*
     | labspec\ (build|check)
-    | grep\ -i\ sampled\ scripts/traffic\.sh
+    | grep\ -i\ (sampled|traceparent)\ scripts/traffic\.sh
     | \#\ .*
     """,
     re.VERBOSE,
@@ -209,53 +213,6 @@ def test_kubernetes_versions_are_those_of_the_preflight(version: str) -> None:
     assert f"A Kubernetes cluster of version 1.{first} to 1.{last}," in files["README.md"].text
 
 
-def lines_of(text: str) -> list[str]:
-    plan = plan_of(text)
-    call = next(calls(plan))
-    return [line(plan, call, inbound=False), line(plan, call, inbound=True)]
-
-
-def test_sample_lines_of_istios_format() -> None:
-    assert lines_of(FORMS["sidecar starts"]) == [
-        (
-            '[2026-01-15T10:00:00.042Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 19 4 3 "-" "curl/8.17.0" '
-            '"3f9a1c77-52d8-9b0e-a4c6-8e1d2f60b7a9" "api" "10.244.0.34:5678" outbound|80||api.lab.svc.cluster.local '
-            "10.244.0.21:45678 10.96.117.53:80 10.244.0.21:51334 - default "
-            "traceID=5be1f0c29a4d76e38c41d2b7f90e6a15 spanID=1f6c80b2d5e94a37"
-        ),
-        (
-            '[2026-01-15T10:00:00.043Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 19 2 1 "-" "curl/8.17.0" '
-            '"3f9a1c77-52d8-9b0e-a4c6-8e1d2f60b7a9" "api" "10.244.0.34:5678" inbound|5678|| '
-            "127.0.0.6:38291 10.244.0.34:5678 10.244.0.21:45678 outbound_.80_._.api.lab.svc.cluster.local default "
-            "traceID=5be1f0c29a4d76e38c41d2b7f90e6a15 spanID=c27e5b9d41a0f683"
-        ),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("operators", "service", "outbound", "inbound"),
-    [
-        ("${parent_id} ${sampled}", ", tracer: {}", "a3d94f1e07b85c62 1", "6b1d93e85f2c07a4 1"),
-        ("${parent_id} ${sampled}", "", "- 1", "1f6c80b2d5e94a37 1"),
-        ("%REQ(X-B3-TRACEID):4% %TRACE_ID%", ", tracer: {bits: 64}", "1e4b 1e4b6d90f2a7c835", "1e4b 1e4b6d90f2a7c835"),
-        ("${sampled} %REQ(x-nothing?:AUTHORITY)%", ", tracer: {sampled: false}", "0 api", "0 api"),
-        ("${caller}", "", "-", "spiffe://cluster.local/ns/lab/sa/web"),
-        ("${callee} ${request_id}", "", "api 3f9a1c77-52d8-9b0e-a4c6-8e1d2f60b7a9", "api 3f9a1c77-52d8-9b0e-a4c6-8e1d2f60b7a9"),
-        ("%DOWNSTREAM_LOCAL_PORT% 100%%", "", "80 100%", "5678 100%"),
-        ("%START_TIME(%s)% %CEL(request.path)%", "", f"{UNKNOWN} {UNKNOWN}", f"{UNKNOWN} {UNKNOWN}"),
-    ],
-)  # fmt: skip
-def test_sample_values(operators: str, service: str, outbound: str, inbound: str) -> None:
-    text = HEAD + f"logs: {{format: '{operators}'}}\n" + CLIENT % (service, "")
-    assert lines_of(text) == [outbound, inbound]
-
-
-def test_sample_without_a_tracer_shows_what_the_client_sent() -> None:
-    text = HEAD + "collector: {kind: none}\n" + "logs: {format: '${trace_id} ${span_id} %TRACE_ID%'}\n"
-    assert lines_of(text + CLIENT % (", tracer: {bits: 64}", "")) == ["1e4b6d90f2a7c835 a3d94f1e07b85c62 -"] * 2
-    assert lines_of(text + CLIENT % ("", "")) == ["- - -"] * 2
-
-
 def test_a_value_of_a_log_line_that_nobody_can_tell_is_explained() -> None:
     assert f"`{UNKNOWN}` stands for" in guide(FORMS["tracer"].replace("t=", "%CEL(request.path)% t="))
     assert UNKNOWN not in guide(FORMS["tracer"])
@@ -275,7 +232,7 @@ def test_troubles_are_those_of_the_lab() -> None:
         "No trace, although the sidecars have a tracer",
         "A change of the sampling or the collector has no effect",
         "The traces stopped after you applied a Telemetry resource",
-        "A trace has one span instead of two",
+        "A call has one span instead of two",
         "Jaeger's page does not open",
         "The lab's collector and another one overwrite each other",
     }

@@ -11,7 +11,7 @@ from markdown_it.token import Token
 
 from labspec.artifacts.guide import ARTIFACT
 from labspec.guide import _markdown as markdown
-from labspec.plan import Plan
+from labspec.plan import Accepted, Plan
 from tests.conftest import plan_of
 from tests.guide_forms import FORMS
 
@@ -100,11 +100,13 @@ def test_wrapped_words_stay_one_paragraph(words: list[str]) -> None:
 
 @given(HOSTILE, HOSTILE)
 def test_words_of_a_spec_change_no_heading(description: str, log: str) -> None:
-    plain = plan_of(FORMS["tracer"])
+    plain = plan_of(FORMS["tracer"])._replace(accepted=(Accepted("ids-fixed", "so", "it is"),))
+    text = log.replace("%", "%%") + " %REQ(X-B3-TRACEID)% %REQ(X-B3-SPANID)%"
     hostile = plain._replace(
         description=description,
         source=description,
-        log=plain.log._replace(text=log.replace("%", "%%") + " %REQ(X-B3-TRACEID)% %REQ(X-B3-SPANID)%"),
+        log=plain.log._replace(pieces=(plain.log.pieces[0]._replace(text=text),)),
+        accepted=(Accepted("ids-fixed", description, log),),
     )
     pages = [MarkdownIt().enable("table").parse(_page(plan)) for plan in (plain, hostile)]
     first, second = (

@@ -8,7 +8,8 @@ import pytest
 from labspec import tree
 from labspec.building import check, to_folder
 from labspec.people import People
-from tests.conftest import ROOT
+from labspec.show.text import as_text
+from tests.conftest import ROOT, plan_of
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SPEC = (ROOT / "specs" / "istio-jaeger.yaml").read_text(encoding="utf-8")
@@ -48,6 +49,11 @@ def test_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines[:cut] == shown[:cut]
     assert lines[-len(shown[cut + 1 :]) :] == shown[cut + 1 :]
     assert (Path("out") / tree.RECORD).is_file()
+
+
+def test_the_prediction() -> None:
+    shown = as_text(plan_of(ROOT / "specs" / "b3-app.yaml"))
+    assert shown.rstrip("\n").splitlines() == capture("labspec predict specs/b3-app.yaml")
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])

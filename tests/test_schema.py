@@ -5,14 +5,19 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from labspec.compile import compiled
+from labspec.explain import READING
 from labspec.lab import COLLECTOR_KINDS, SERVICE_KINDS
 from labspec.schema import schema
 from tests.conftest import ROOT, SPECS
 
 SCHEMA = schema()
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
+SHAPE = {name for name in READING if not name.startswith("yaml-")} | {"unacceptable"}
 
 
 def errors(text: str) -> list[str]:
@@ -36,7 +41,7 @@ def test_good_specs_are_good(spec: Any) -> None:
 @pytest.mark.parametrize(
     "mistake",
     [
-        "apiVersion: labspec/v2", "name: My_Lab", "name: 5", "nam: lab", "istio: {}", "istio: {api: telemetry}", "istio: {api: meshConfig, version: 1.30}",
+        "apiVersion: labspec/v2", "name: My_Lab", "name: 5", "nam: lab", "istio: {api: telemetri}", "istio: {api: meshConfig, version: 1.30}",
         "istio: {api: meshConfig, version: '1.28'}", "propagation: {format: b4}", "sampling: {percent: 101}", "sampling: {precent: 1}", "collector: {kind: tempo}",
         "collector: {kind: none, namespace: x}", "logs: {format: 5}", "services: []", "services: {a: {}}", "services: {a: {kind: crul}}",
         "services: {a: {kind: curl, evry: 5s}}", "services: {a: {kind: curl, every: 5}}", "services: {a: {kind: curl, every: 5 s}}", "services: {a: {kind: curl, calls: b}}",
@@ -68,10 +73,104 @@ def test_shorthands_are_allowed() -> None:
     )
 
 
+BASE = "apiVersion: labspec/v1\nname: lab\nservices: {a: {kind: curl, calls: [b], tracer: {}}, b: {kind: http-echo}}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "variants: {x: {}}", "variants: {x: {description: Other., services: {a: {tracer: null, every: null}, b: null, c: {kind: custom, image: 'x:1'}}}}",
+        "variants: {x: {services: {a: {kind: http-echo, calls: null, tracer: null}}}}", "variants: {x: {services: {a: {calls: [[b, {to: b, percent: 5}], b]}}}}",
+        "variants: {x: {istio: null, propagation: {format: null}, sampling: {percent: 1}, collector: null, logs: {format: traced-json}, accept: null}}",
+        "variants: {x: {logs: {format: {a: '%PROTOCOL%', b: null}}, collector: {namespace: x, kind: null}, accept: {nobody-calls: null}}}",
+        "collector: {namespace: x}\nvariants: {x: {collector: {kind: none, namespace: null}, services: {a: {tracer: {bits: null, sampled: debug}}}}}",
+        "variants: {x: {defaults: {curl: {every: null}, custom: {}}}, y: {defaults: null}, z: {defaults: {curl: null}}}",
+        "defaults: {curl: {every: 1s}, custom: {image: 'x:1', forwards: all, tracer: {export: none}}, relay: {errors: {status: 503}, delay: 0s}}",
+        "accept: {nobody-calls: On purpose.}", "logs: {format: {a: '%PROTOCOL%'}}",
+    ],
+)  # fmt: skip
+def test_layers_are_good(text: str) -> None:
+    assert errors(BASE + text) == []
+    found = compiled("lab.yaml", (BASE + text).encode()).findings
+    assert [finding for finding in found if finding.rule in SHAPE] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "variants: [x]", "variants: {x: null}", "variants: {X: {}}", "variants: {base: {}}", "variants: {operator: {}}", "variants: {x: {name: y}}",
+        "variants: {x: {variants: {}}}", "variants: {x: {apiVersion: labspec/v1}}", "variants: {x: {foo: null}}", "variants: {x: {sampling: {percent: 101}}}",
+        "variants: {x: {services: {a: {foo: 1}}}}", "variants: {x: {services: {a: {kind: relay, every: 1s}}}}", "variants: {x: {services: {a: {calls: [null]}}}}",
+        "variants: {x: {services: {a: {calls: [[[b]]]}}}}", "variants: {x: {services: {a: {calls: [{to: b, path: null}]}}}}", "variants: {x: {services: {A: {}}}}",
+        "variants: {x: {description: 5}}", "variants: {x: {defaults: {crul: {}}}}", "variants: {x: {collector: {kind: none, namespace: x}}}",
+        "variants: {x: {services: {a: {tracer: {sampled: maybe}}}}}", "defaults: {crul: {}}", "defaults: {curl: {kind: curl}}", "defaults: {curl: {text: x}}",
+        "defaults: {curl: {every: 5}}", "defaults: null", "accept: {foo: bar}", "accept: {unknown-callee: bar}", "accept: {nobody-calls: 5}", "accept: {nobody-calls: ''}",
+        "logs: {format: {a: 1}}", "logs: {format: {}}", "logs: {format: ''}", "logs: {format: [a]}",
+    ],
+)  # fmt: skip
+def test_mistakes_in_layers_are_marked(text: str) -> None:
+    assert errors(BASE + text)
+    found = compiled("lab.yaml", (BASE + text).encode()).findings
+    assert any(finding.rule in SHAPE for finding in found)
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        "{kind: custom}", "{kind: custom, image: 'x:1', tracer: {}}", "{kind: custom, image: 'x:1', port: no}", "{kind: relay, forwards: unknown}", "{kind: relay, forwards: ['a b']}",
+        "{kind: relay, errors: {status: 200}}", "{kind: relay, delay: 5}", "{kind: relay, calls: [[]]}", "{kind: relay, calls: a}", "{kind: curl, tracer: {export: zipkin}}",
+        "{kind: curl, tracer: {sampled: 5}}", "{kind: curl, sampling: {percent: -1}}", "{kind: curl, mesh: 'no'}", "{kind: curl, calls: [{to: b, percent: 101}]}",
+    ],
+)  # fmt: skip
+def test_mistakes_in_services_are_marked(service: str) -> None:
+    text = f"apiVersion: labspec/v1\nname: lab\nservices: {{c: {service}, b: {{kind: http-echo}}}}\n"
+    assert errors(text)
+    assert any(finding.rule in SHAPE for finding in compiled("lab.yaml", text.encode()).findings)
+
+
+PIECES = st.recursive(
+    st.sampled_from([None, True, 0, 5, 101, "", "x", "5s", "b", "all", "none", "jaeger", "curl", "relay", "b3", "zipkin"]),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2),
+        st.dictionaries(st.sampled_from([
+            "kind", "calls", "every", "tracer", "sampled", "export", "port", "forwards", "errors", "status", "percent", "format", "namespace", "to", "path", "image",
+        ]), inner, max_size=3),
+    ),
+    max_leaves=6,
+)  # fmt: skip
+PLACES = [
+    "collector",
+    "logs",
+    "sampling",
+    "propagation",
+    "istio",
+    "services.a",
+    "services.c",
+    "variants.x.services.a",
+    "variants.x.collector",
+    "variants.x.logs",
+    "variants.x.sampling",
+]
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(PLACES), st.sampled_from(["", "kind", "tracer", "calls", "errors", "format"]), PIECES)
+def test_what_labspec_reads_the_schema_allows(place: str, key: str, piece: Any) -> None:
+    spec: Any = YAML(typ="safe", pure=True).load(BASE + "variants: {x: {services: {a: {every: 1s}}}}\ndefaults: {}")
+    *above, last = [*place.split("."), *([key] if key else [])]
+    part = spec
+    for step in above:
+        part = part.setdefault(step, {"kind": "relay"} if step == "c" else {})
+    part[last] = piece
+    result = compiled("lab.yaml", json.dumps(spec).encode())
+    if not any(finding.rule in SHAPE for finding in result.findings):
+        assert [error.message for error in VALIDATOR.iter_errors(spec)] == []
+
+
 def test_every_key_has_a_description() -> None:
     for where, body in walk(SCHEMA):
         for key, value in body.get("properties", {}).items():
-            if value is not True:
+            if value is not True and not where.endswith("/if/not") and where not in {"/then", "/else"}:
                 assert value.get("description") or "$ref" in value or "const" in value, (where, key)
 
 

@@ -26,7 +26,11 @@ class Files(NamedTuple):
 def manifests(plan: Plan) -> list[tuple[str, tuple[Object, ...]]]:
     """Every file of base/ that holds objects: namespaces, services in their order, the collector."""
     found = [file for artifact in values_in(labspec.artifacts, Manifests) for file in artifact.objects(plan)]
-    order = {"namespaces.yaml": -1, **{f"{workload.name}.yaml": index for index, workload in enumerate(plan.workloads)}}
+    order = {
+        "namespaces.yaml": -2,
+        "programs.yaml": -1,
+        **{f"{workload.name}.yaml": index for index, workload in enumerate(plan.workloads)},
+    }
     return sorted(found, key=lambda file: order.get(file[0], len(order)))
 
 

@@ -43,16 +43,16 @@ forwarded() { # true also when kubectl has ended: there is nothing to wait for t
 not_forwarded() {
   cat "$tmp/forward" >&2
   if grep -qi 'address already in use' "$tmp/forward"; then
-    die "port $wanted of this machine is taken" "choose another: UI_PORT=$((wanted + 1)) $out/scripts/ui.sh"
+    die "port $wanted of this machine is taken" "choose another: UI_PORT=$((wanted + 1)) $out/scripts/ui.sh$chosen"
   fi
-  die "no connection to $COLLECTOR (service/$COLLECTOR_SERVICE in namespace $COLLECTOR_NAMESPACE)" "is it deployed and ready? $out/scripts/deploy.sh"
+  die "no connection to $COLLECTOR (service/$COLLECTOR_SERVICE in namespace $COLLECTOR_NAMESPACE)" "is it deployed and ready? $out/scripts/deploy.sh$chosen"
 }
 
 no_json() {
   grep -hEv '^(Forwarding|Handling)' "$tmp/forward" "$tmp/curl" | sort -u >&2 || true
   die "$COLLECTOR gives no JSON at $SERVICES_API" \
     "its log: ${kubectl[*]} logs --namespace=$COLLECTOR_NAMESPACE deployment/$COLLECTOR_DEPLOYMENT" \
-    "is it this lab's? $out/scripts/preflight.sh"
+    "is it this lab's? $out/scripts/preflight.sh$chosen"
 }
 
 ask() { # PATH: sets answer; for a path that it does not know the collector has a web page, so only JSON counts

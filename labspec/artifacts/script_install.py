@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from labspec.artifacts._base import Files
-from labspec.artifacts._script import ISTIOCTL, VARIANT, WAIT, Setting, script
+from labspec.artifacts._existing import MESH, digest, needed
+from labspec.artifacts._mesh import operator_path
+from labspec.artifacts._script import ISTIOCTL, VARIANT, WAIT, Settings, script
 from labspec.bundle import File
 from labspec.plan import Plan
-from labspec.yamltext import document
 
 _ABOUT = """
-Installs Istio with the settings of istio/operator.yaml. On a mesh that this lab did not install it shows
+Installs Istio with the settings of istio/operator.yaml{variants}. On a mesh that this lab did not install it shows
 what it would change, and does it only with --yes.
 Usage: scripts/install.sh [VARIANT] [--yes]
 """
@@ -23,11 +24,7 @@ done
 """
 
 _BODY = r"""
-operator=$out/istio/operator.yaml
-
-mesh_config() {
-  "${kubectl[@]}" get configmap istio --namespace="$ISTIO_NAMESPACE" --ignore-not-found --output="jsonpath=$1"
-}
+operator=$out/$OPERATOR
 
 fault=$(istioctl_fault)
 [[ -z $fault ]] || die "$fault" "$istioctl_hint"
@@ -44,7 +41,7 @@ if [[ -n $istiod && $installed_by != "$LAB" ]]; then
   printf '%s\n' "${mesh:-none}" | sed 's/^/    /'
   printf 'This lab would install Istio anew with the profile %s and set:\n' "$PROFILE"
   sed '1,/^  meshConfig:/d' "$operator"
-  [[ $yes == yes ]] || die "nothing was changed" "to change that mesh: $out/scripts/install.sh --yes"
+  [[ $yes == yes ]] || die "nothing was changed" "to change that mesh: $out/scripts/install.sh$chosen --yes"
 fi
 
 failed=no
@@ -59,43 +56,32 @@ fi
   die "istiod was not ready within $limit seconds" "look at: kubectl describe pods --namespace=$ISTIO_NAMESPACE --selector=app=istiod"
 
 mesh=$(mesh_config '{.data.mesh}') || die "ConfigMap istio in $ISTIO_NAMESPACE could not be read"
-newline=$'\n'
+missing=$(lacking "$mesh")
+[[ -z $missing ]] || die "the mesh settings lack: $missing" "see them: kubectl get configmap istio --namespace=$ISTIO_NAMESPACE --output=yaml"
 printf 'The mesh has:\n'
-for line in "${NEEDED[@]}"; do
-  # A whole line, whatever its indentation.
-  [[ $newline$mesh$newline == *[[:space:]]"$line$newline"* ]] ||
-    die "the mesh settings lack: $line" "see them: kubectl get configmap istio --namespace=$ISTIO_NAMESPACE --output=yaml"
-  printf '    %s\n' "$line"
-done
-printf 'Istio is ready. Next: %s\n' "$out/scripts/deploy.sh"
+printf '    %s\n' "${NEEDED[@]}"
+# deploy.sh looks here; the sum tells it whether somebody changed the settings since.
+"${kubectl[@]}" annotate configmap istio --namespace="$ISTIO_NAMESPACE" --overwrite "labspec/operator=$DIGEST/$(sum_of "$mesh")" >/dev/null ||
+  die "ConfigMap istio in $ISTIO_NAMESPACE was not marked: kubectl says why above"
+printf 'Istio is ready. Next: %s\n' "$out/scripts/deploy.sh$chosen"
 """
 
 
-def _needed(plan: Plan) -> list[str]:
-    """Lines that istiod's settings must hold afterwards; its YAML is sigs.k8s.io/yaml's, ours agrees for these."""
-    lines = [document({"enableTracing": plan.collector is not None})]
-    if plan.collector is not None:
-        receiver = plan.collector.receivers[0]
-        lines += [document({"sampling": plan.percent}), document({"address": f"{receiver.host}:{receiver.port}"})]
-    if plan.log.text is None:
-        return [*lines, document({"accessLogFile": ""})]
-    lines.append(document({"accessLogFile": "/dev/stdout"}))
-    first = plan.log.text.split("\n")[0]
-    # What is not printable makes the whole format a quoted string there.
-    if not plan.log.is_own and plan.log.text.replace("\n", "").isprintable() and first.strip():
-        lines.append(first.strip(" "))
-    return lines
-
-
 def _files(plan: Plan) -> Iterator[File]:
-    settings: dict[str, Setting] = {
-        "LAB": plan.name,
-        "ISTIO_VERSION": plan.istio_version,
-        "ISTIO_NAMESPACE": plan.istio_namespace,
-        "PROFILE": plan.istio_profile,
-        "NEEDED": tuple(line.rstrip("\n") for line in _needed(plan)),
-    }
-    yield script(plan, "install", _ABOUT, settings, _OPTIONS, VARIANT, ISTIOCTL, WAIT, _BODY)
+    def settings(form: Plan) -> Settings:
+        return {
+            "LAB": plan.name,
+            "ISTIO_VERSION": form.istio_version,
+            "ISTIO_NAMESPACE": form.istio_namespace,
+            "PROFILE": form.istio_profile,
+            "OPERATOR": operator_path(plan, form),
+            "DIGEST": digest(plan, form),
+            "NEEDED": needed(form),
+        }
+
+    others = any(operator_path(plan, form) != operator_path(plan, plan) for form in plan.variants)
+    about = _ABOUT.format(variants=", or of the variant's own file" if others else "")
+    yield script(plan, "install", about, settings, _OPTIONS, VARIANT, ISTIOCTL, WAIT, MESH, _BODY)
 
 
 ARTIFACT = Files(_files)

@@ -1,10 +1,11 @@
 """scripts/preflight.sh: what would make the lab fail, found before anything is changed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from labspec.artifacts._base import Files
-from labspec.artifacts._existing import FOREIGN, held, kinds, listed
-from labspec.artifacts._script import ISTIOCTL, VARIANT, script
+from labspec.artifacts._existing import KNOWN, foreign, held, held_by_all, istio_kinds, kinds, listed
+from labspec.artifacts._script import ISTIOCTL, VARIANT, Setting, Settings, only, script
 from labspec.bundle import File
 from labspec.envoy.versions import KUBERNETES
 from labspec.plan import Plan
@@ -66,7 +67,7 @@ check_cluster() {
 """
 
 _OWN_NAMESPACE = r"""
-check_namespace() { # the lab makes this one
+check_own_namespace() { # the lab makes this one
   local state name lab injection revision
   state=$(namespace_state "$NAMESPACE") || { unreadable "namespace $NAMESPACE"; return; }
   IFS='|' read -r name lab injection revision <<<"$state"
@@ -77,7 +78,7 @@ check_namespace() { # the lab makes this one
 """
 
 _GIVEN_NAMESPACE = r"""
-check_namespace() { # the lab uses this one, and does not make it
+check_given_namespace() { # the lab uses this one, and does not make it
   local state name injection revision
   state=$(namespace_state "$NAMESPACE") || { unreadable "namespace $NAMESPACE"; return; }
   IFS='|' read -r name _ injection revision <<<"$state"
@@ -129,50 +130,71 @@ check_collector_namespace() {
 
 _TAIL = r"""
 ((problems == 0)) || die "problems to settle first: $problems"
-printf 'Nothing is in the way. Next: %s\n' "$out/scripts/install.sh"
+printf 'Nothing is in the way. Next: %s\n' "$out/scripts/install.sh$chosen"
 """
 
 
+_Holds = Callable[[Plan], bool]
+
+
 def _files(plan: Plan) -> Iterator[File]:
-    first, last = KUBERNETES[plan.istio_version]
-    services, collector = held(plan)
-    settings: dict[str, str | int] = {
+    # Each check, the forms that it is for, and how the script knows them.
+    checks: list[tuple[str, str, _Holds, str]] = [
+        (_OWN_NAMESPACE, "check_own_namespace", _owns, "$NAMESPACE_IS == own"),
+        (_GIVEN_NAMESPACE, "check_given_namespace", lambda form: not _owns(form), "$NAMESPACE_IS == given"),
+        (_COLLECTOR_NAMESPACE, "check_collector_namespace", _is_apart, "$COLLECTOR_IS == apart"),
+        (_SERVICES, "check_services", lambda _: True, ""),
+        (_COLLECTOR, "check_collector", lambda form: form.collector is not None, "-n $COLLECTOR"),
+    ]
+    bodies = [body for body, _, holds, _ in checks if any(map(holds, plan.forms))]
+    calls = "".join(only(plan, holds, test, f"{call}\n") for _, call, holds, test in checks)
+    indented = "".join(f"  {line}\n" for line in calls.splitlines())
+    parts = [_HEAD, _TOOLS, _CLUSTER, _INJECTION, *bodies]
+    parts += [f"check_istioctl\nif check_kubectl && check_cluster; then\n{indented}fi\n", _TAIL]
+    known = istio_kinds(held_by_all(plan))
+    look = [*([KNOWN] if known else []), foreign(known)]
+    yield script(plan, "preflight", _ABOUT, partial(_settings, plan, known), VARIANT, ISTIOCTL, *look, *parts)
+
+
+def _settings(plan: Plan, known: tuple[str, ...], form: Plan) -> Settings:
+    first, last = KUBERNETES[form.istio_version]
+    services, collector = held(form)
+    settings: dict[str, Setting] = {
         "LAB": plan.name,
-        "NAMESPACE": plan.namespace,
-        "ISTIO_VERSION": plan.istio_version,
+        "NAMESPACE": form.namespace,
+        "ISTIO_VERSION": form.istio_version,
         "KUBERNETES_FIRST": first,
         "KUBERNETES_LAST": last,
         "SERVICE_KINDS": kinds(services),
         "SERVICE_OBJECTS": listed(services),
     }
-    parts = [
-        _HEAD,
-        _TOOLS,
-        _CLUSTER,
-        _INJECTION,
-        _OWN_NAMESPACE if plan.owns_namespace else _GIVEN_NAMESPACE,
-        _SERVICES,
-    ]
-    checks = ["check_namespace", "check_services"]
-    if plan.collector is not None:
+    if known:
+        settings["ISTIO_KINDS"] = known
+    if form.collector is not None:
         settings |= {
-            "COLLECTOR": plan.collector.kind,
-            "COLLECTOR_NAMESPACE": plan.collector.namespace,
+            "COLLECTOR": form.collector.kind,
+            "COLLECTOR_NAMESPACE": form.collector.namespace,
             "COLLECTOR_KINDS": kinds(collector),
             "COLLECTOR_OBJECTS": listed(collector),
         }
-        parts.append(_COLLECTOR)
-        checks.append("check_collector")
-        # Istio's namespace comes with Istio, the lab's own with the lab.
-        if plan.collector.namespace not in {plan.namespace, plan.istio_namespace}:
-            parts.append(_COLLECTOR_NAMESPACE)
-            checks.insert(1, "check_collector_namespace")
-    calls = (
-        "check_istioctl\nif check_kubectl && check_cluster; then\n"
-        + "".join(f"  {check}\n" for check in checks)
-        + "fi\n"
-    )
-    yield script(plan, "preflight", _ABOUT, settings, VARIANT, ISTIOCTL, FOREIGN, *parts, calls, _TAIL)
+    if _differs(plan, _owns):
+        settings["NAMESPACE_IS"] = "own" if _owns(form) else "given"
+    if _differs(plan, _is_apart):
+        settings["COLLECTOR_IS"] = "apart" if _is_apart(form) else ""
+    return settings
+
+
+def _differs(plan: Plan, holds: _Holds) -> bool:
+    return len({holds(form) for form in plan.forms}) > 1
+
+
+def _owns(form: Plan) -> bool:
+    return form.owns_namespace
+
+
+def _is_apart(form: Plan) -> bool:
+    """Whether the collector needs a namespace of its own: Istio's comes with Istio, the lab's own with the lab."""
+    return form.collector is not None and form.collector.namespace not in {form.namespace, form.istio_namespace}
 
 
 ARTIFACT = Files(_files)

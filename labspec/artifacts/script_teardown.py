@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from labspec.artifacts._base import Files
-from labspec.artifacts._existing import FOREIGN, held, kinds, namespaces, selector
-from labspec.artifacts._script import ISTIOCTL, WAIT, script
+from labspec.artifacts._existing import KNOWN, all_namespaces, foreign, held_by_all, istio_kinds, kinds, selector
+from labspec.artifacts._script import ISTIOCTL, WAIT, Settings, script
 from labspec.bundle import File
 from labspec.plan import Plan
 
@@ -24,6 +24,11 @@ for argument in "$@"; do
   esac
 done
 """
+
+_KINDS = r"""
+kinds=$(istio_kinds) || die "the kinds of the cluster could not be read" "does the cluster answer? kubectl version"
+kinds=$KINDS$kinds
+""".lstrip("\n")
 
 _OBJECTS = r"""
 for namespace in $NAMESPACES; do
@@ -99,22 +104,23 @@ printf 'Istio is gone; namespace %s stays.\n' "$ISTIO_NAMESPACE"
 
 
 def _files(plan: Plan) -> Iterator[File]:
-    services, collector = held(plan)
-    own = (
-        plan.owns_namespace
-        and plan.namespace not in {"default", plan.istio_namespace}
-        and not plan.namespace.startswith("kube-")
-    )
-    settings = {
+    # A namespace that a form makes has the lab's name; that of another form may be there before.
+    own = next((form.namespace for form in plan.forms if form.owns_namespace), "")
+    own = "" if own in {"default", plan.istio_namespace} or own.startswith("kube-") else own
+    held = held_by_all(plan)
+    known = istio_kinds(held)
+    settings: Settings = {
         "LAB": plan.name,
-        **({"NAMESPACE": plan.namespace} if own else {}),
-        "NAMESPACES": " ".join(namespaces(plan)),
+        **({"NAMESPACE": own} if own else {}),
+        "NAMESPACES": " ".join(all_namespaces(plan)),
         "ISTIO_VERSION": plan.istio_version,
         "ISTIO_NAMESPACE": plan.istio_namespace,
         "SELECTOR": selector(plan),
-        "KINDS": kinds(services + collector),
+        "KINDS": kinds(held),
+        **({"ISTIO_KINDS": known} if known else {}),
     }
-    parts = [_OPTIONS, WAIT, ISTIOCTL, _OBJECTS, *([FOREIGN, _NAMESPACE] if own else []), _ISTIO]
+    objects = f"{KNOWN}\n{_KINDS}{_OBJECTS.replace('$KINDS', '$kinds')}" if known else _OBJECTS
+    parts = [_OPTIONS, WAIT, ISTIOCTL, objects, *([foreign(known), _NAMESPACE] if own else []), _ISTIO]
     yield script(plan, "teardown", _ABOUT, settings, *parts)
 
 

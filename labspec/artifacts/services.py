@@ -5,8 +5,9 @@ from typing import Any
 
 from labspec.artifacts._base import Manifests
 from labspec.plan import Plan, Workload
-from labspec.resource import Object, metadata, pod_labels
+from labspec.resource import VARIANT, Object, metadata, pod_labels
 from labspec.services._base import Listener
+from labspec.yamltext import document
 
 
 def _objects(plan: Plan) -> Iterator[tuple[str, tuple[Object, ...]]]:
@@ -41,17 +42,21 @@ def _service(plan: Plan, workload: Workload, listener: Listener) -> Object:
 
 def _deployment(plan: Plan, workload: Workload) -> Object:
     template = {
-        "metadata": {"labels": pod_labels(workload.name, workload.version, plan.name, sidecar=True)},
+        "metadata": {
+            "labels": pod_labels(workload.name, workload.version, plan.name, sidecar=workload.sidecar),
+            **_annotations(plan, workload),
+        },
         "spec": {
             "serviceAccountName": workload.name,
             "enableServiceLinks": False,
             "containers": [_container(workload)],
+            **_volumes(workload),
         },
     }
     body = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(workload.name, workload.namespace, plan.name, annotations={"labspec/variant": "base"}),
+        "metadata": metadata(workload.name, workload.namespace, plan.name, annotations={VARIANT: plan.variant}),
         "spec": {
             "replicas": workload.replicas,
             "selector": {"matchLabels": {"app": workload.name}},
@@ -59,7 +64,26 @@ def _deployment(plan: Plan, workload: Workload) -> Object:
         },
     }
     place = ("spec", "template", "metadata", "labels", "sidecar.istio.io/inject")
-    return Object(body, {place: "The pod gets its sidecar when it is created, whatever the namespace's label says."})
+    why = (
+        "The pod gets its sidecar when it is created, whatever the namespace's label says."
+        if workload.sidecar
+        else "Outside the mesh: no sidecar, and so no spans."
+    )
+    return Object(body, {place: why})
+
+
+def _annotations(plan: Plan, workload: Workload) -> dict[str, Any]:
+    """With the older API a service's own sampling is an annotation; it replaces the mesh's whole `tracing`, the address too."""
+    if plan.api != "meshConfig" or workload.sampling is None or plan.receiver is None or not workload.sidecar:
+        return {}
+    address = f"{plan.receiver.host}:{plan.receiver.port}"
+    settings = {"tracing": {"sampling": workload.sampling, "zipkin": {"address": address}}}
+    return {"annotations": {"proxy.istio.io/config": document(settings)}}
+
+
+def _volumes(workload: Workload) -> dict[str, Any]:
+    program = workload.container.program
+    return {"volumes": [{"name": "program", "configMap": {"name": program.config_map}}]} if program else {}
 
 
 def _container(workload: Workload) -> dict[str, Any]:
@@ -73,7 +97,13 @@ def _container(workload: Workload) -> dict[str, Any]:
         **({"ports": [{"name": listener.protocol, "containerPort": listener.target_port}]} if listener else {}),
         **({"readinessProbe": dict(container.readiness)} if container.readiness else {}),
         "resources": {"requests": dict(container.requests)},
+        **_mounts(workload),
     }
+
+
+def _mounts(workload: Workload) -> dict[str, Any]:
+    program = workload.container.program
+    return {"volumeMounts": [{"name": "program", "mountPath": program.folder, "readOnly": True}]} if program else {}
 
 
 ARTIFACT = Manifests(_objects)

@@ -1,16 +1,18 @@
 """What a kind of trace collector is: its part of the spec, and what it needs in the cluster."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from labspec.model import DnsLabel, Model
 from labspec.resource import Object
+
+Protocol = Literal["zipkin", "otlp-grpc", "otlp-http"]
 
 
 class Receiver(NamedTuple):
     """Where sidecars send spans."""
 
     protocol: str
-    """`zipkin`."""
+    """`zipkin`, `otlp-grpc` or `otlp-http`."""
     host: str
     """Full DNS name of the Service: a short one means something else in each namespace."""
     port: int
@@ -57,6 +59,8 @@ class Surroundings(NamedTuple):
     lab: str
     istio_version: str
     cluster_domain: str
+    variant: str
+    """Which of the lab's forms this is; `base` for the lab itself."""
 
 
 class Collector(Model):
@@ -68,9 +72,13 @@ class Collector(Model):
         """The namespace that it runs in; None where nothing runs."""
         return None
 
+    def wanted(self) -> str | None:
+        """The protocol that spans are to come by; None for what the headers' tracer usually speaks."""
+        return None
+
     def backend(self, around: Surroundings) -> Backend | None:  # noqa: ARG002  # some kinds need nothing
         """What it needs in the cluster; None where the lab has no collector of its own."""
         return None
 
 
-__all__ = ["Backend", "Collector", "DnsLabel", "Receiver", "Surroundings", "Ui"]
+__all__ = ["Backend", "Collector", "DnsLabel", "Protocol", "Receiver", "Surroundings", "Ui"]

@@ -2,9 +2,9 @@
 
 from typing import Any, Literal
 
-from labspec.collectors._base import Backend, Collector, Receiver, Surroundings, Ui
+from labspec.collectors._base import Backend, Collector, Protocol, Receiver, Surroundings, Ui
 from labspec.model import DnsLabel, Image
-from labspec.resource import Object, metadata, pod_labels
+from labspec.resource import VARIANT, Object, metadata, pod_labels
 
 # What Istio's own addon (samples/addons/jaeger.yaml) runs at that version.
 IMAGES = {
@@ -16,6 +16,8 @@ IMAGES = {
 # What it says of a span whose parent nobody reported: measured on 2.13 and 2.17, the sources of 2.14 say the same as 2.13.
 _ORPHAN = "invalid parent span IDs=...; skipping clock skew adjustment"
 _ORPHANS = {"1.31": "parent span ID=... is not in the trace; skipping clock skew adjustment"}
+
+_PORTS = {"zipkin": 9411, "otlp-grpc": 4317, "otlp-http": 4318}
 
 _CONFIG = """\
 service:
@@ -52,6 +54,8 @@ class Jaeger(Collector):
     kind: Literal["jaeger"]
     namespace: DnsLabel = "istio-system"
     """Where it runs; without a sidecar in any case."""
+    protocol: Protocol | None = None
+    """How the sidecars send spans; without it the usual way of their headers: zipkin for b3 and b3+w3c, otlp-grpc for w3c."""
     image: Image | None = None
     """Another image than the one of the Istio version's own addon."""
 
@@ -59,16 +63,21 @@ class Jaeger(Collector):
         """The namespace that it runs in."""
         return self.namespace
 
+    def wanted(self) -> str | None:
+        """The protocol that spans are to come by."""
+        return self.protocol
+
     def backend(self, around: Surroundings) -> Backend:
         """The Deployment, its configuration, and the Services under the names that Istio's addon gives them."""
         requests = {"cpu": "10m", "memory": "128Mi"}
+        host = f"jaeger-collector.{self.namespace}.svc.{around.cluster_domain}"
         return Backend(
             kind="jaeger",
             title="Jaeger",
             namespace=self.namespace,
             deployment="jaeger",
             services=("tracing", "zipkin", "jaeger-collector"),
-            receivers=(Receiver("zipkin", f"jaeger-collector.{self.namespace}.svc.{around.cluster_domain}", 9411),),
+            receivers=tuple(Receiver(protocol, host, port) for protocol, port in _PORTS.items()),
             ui=Ui(
                 title="Jaeger",
                 service="tracing",
@@ -155,7 +164,7 @@ class Jaeger(Collector):
         body = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {**self._metadata("jaeger", around), "annotations": {"labspec/variant": "base"}},
+            "metadata": {**self._metadata("jaeger", around), "annotations": {VARIANT: around.variant}},
             "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "jaeger"}}, "template": template},
         }
         return Object(

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from labspec.envoy.versions import KUBERNETES
-from labspec.guide._facts import calls
+from labspec.guide._facts import calls, named, names, number, outside, reporters, reporting_apps
 from labspec.guide._markdown import block, bullets, code, mermaid, page, plain, prose
-from labspec.guide.request import names
 from labspec.plan import Plan
 
 _MOST = 100
@@ -17,7 +16,7 @@ _LONGEST = 40
 def section(plan: Plan, requested: str) -> str:
     """The first page; `requested` is what the lab's containers ask of the cluster."""
     description = plain(" ".join(plan.description.split())) if plan.description else ""
-    return page([f"# {plan.name}", description, _needs(plan, requested), _graph(plan)])
+    return page([f"# {plan.name}", description, _needs(plan, requested), _graph(plan), _variants(plan)])
 
 
 def _needs(plan: Plan, requested: str) -> str:
@@ -55,13 +54,33 @@ def _graph(plan: Plan) -> str:
         )
     else:
         picture = block("\n".join(_chart(plan)), "mermaid")
-    dotted = (
-        f" Dotted arrows are spans on their way to {plan.collector.ui.title}; the sidecars send them."
-        if plan.collector and found
-        else ""
-    )
-    lead = prose(f"Services run in namespace {code(plan.namespace)}, each with a sidecar.{dotted}")
+    lead = prose(f"Services run in namespace {code(plan.namespace)}, {_sidecars(plan)}.{_dotted(plan)}")
     return page(["## Who calls whom", picture, lead, _uncalled(plan)])
+
+
+def _variants(plan: Plan) -> str:
+    if not plan.variants:
+        return ""
+    found = named([variant.variant for variant in plan.variants])
+    many = "variants" if len(plan.variants) > 1 else "variant"
+    return prose(
+        f'All of this is about the lab itself. Its {many} {found} {"have" if many == "variants" else "has"} a chapter below, "Variants".'
+    )
+
+
+def _sidecars(plan: Plan) -> str:
+    bare = outside(plan)
+    if len(bare) == len(plan.workloads):
+        return "none with a sidecar"
+    return f"each with a sidecar but {names(bare)}" if bare else "each with a sidecar"
+
+
+def _dotted(plan: Plan) -> str:
+    if plan.collector is None or not reporters(plan):
+        return ""
+    apps = reporting_apps(plan)
+    own = f", and {'the app' if len(apps) == 1 else 'the apps'} of {names(apps)}" if apps else ""
+    return f" Dotted arrows are spans on their way to {plan.collector.ui.title}; the sidecars send them{own}."
 
 
 def _chart(plan: Plan) -> Iterator[str]:
@@ -73,22 +92,21 @@ def _chart(plan: Plan) -> Iterator[str]:
         yield f"  {nodes[workload.name]}{f'[{label}]' if workload.listener else f'([{label}])'}"
     for call in calls(plan):
         path = "/" + call.target.url.removeprefix("http://").partition("/")[2]
-        request = mermaid(f"{call.target.method} {path if len(path) <= _LONGEST else path[:_LONGEST] + '...'}")
+        often = f" in {number(call.target.percent)} percent" if call.target.percent < 100 else ""
+        request = mermaid(f"{call.target.method} {path if len(path) <= _LONGEST else path[:_LONGEST] + '...'}{often}")
         yield f"  {nodes[call.caller.name]} -->|{request}| {nodes[call.callee.name]}"
-    if plan.collector is not None and (found := _reporters(plan)):
+    if plan.collector is not None and (found := reporters(plan)):
         yield f"  collector[({mermaid(plan.collector.ui.title)})]"
-        yield from (f"  {nodes[name]} -.-> collector" for name in found)
-
-
-def _reporters(plan: Plan) -> list[str]:
-    """The services whose sidecars make spans: those with a pod at either end of a request that is sent."""
-    sent = [call for call in calls(plan) if call.caller.replicas]
-    found = {workload.name for call in sent for workload in (call.caller, call.callee) if workload.replicas}
-    return [workload.name for workload in plan.workloads if workload.name in found]
+        yield from (f"  {nodes[workload.name]} -.-> collector" for workload in plan.workloads if workload.name in found)
 
 
 def _uncalled(plan: Plan) -> str:
-    idle = [workload for workload in plan.workloads if workload.listener and not workload.callers]
+    senders = {request.client for request in plan.prediction.requests}
+    idle = [
+        workload
+        for workload in plan.workloads
+        if workload.listener and not workload.callers and workload.name not in senders
+    ]
     if not idle:
         return ""
     rest = "it has no Service and gets no request." if len(idle) == 1 else "they have no Service and get no request."

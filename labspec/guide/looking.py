@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from labspec.guide._facts import Call, calls, is_random, number, shown
+from labspec.guide._facts import Case, cases, holds, is_random, logged, number, share, shown
 from labspec.guide._markdown import code
-from labspec.guide._sample import APP_SPAN, TRACE, app_trace, ids
 from labspec.guide._step import Step
 from labspec.plan import Plan, Workload
+from labspec.predict.values import SIDECAR, Hop, Request
 
 _SHOWN = 5
 """Services that an example lists."""
@@ -16,19 +16,23 @@ _ADVICE = "To see it, put traceID=${trace_id} spanID=${span_id} into logs.format
 
 def logs(plan: Plan) -> Step | None:
     """The step of scripts/logs.sh; None where there is no log."""
-    if plan.log.text is None or not any(workload.replicas for workload in plan.workloads):
+    running = _running(plan)
+    if not plan.log.encoding or not running:
         return None
-    call = _call(plan)
-    running = [workload for workload in plan.workloads if workload.replicas]
-    pods = [call.caller, call.callee] if call else running[:1]
-    followed = call is not None and plan.collector is not None and _is_followed(plan)
+    case = _case(plan)
+    pods = (
+        [workload for workload in running if workload.name in {case.first.caller, case.first.callee}]
+        if case
+        else running[:1]
+    )
+    followed = case is not None and plan.collector is not None and _is_followed(plan)
     title = plan.collector.ui.title if plan.collector else ""
     return Step(
         title="Read the access log" + (" and find the trace" if followed else ""),
         command="./scripts/logs.sh",
         does="Shows the newest lines of every sidecar."
         + (f" Then it follows a request of each client to {title}." if followed else ""),
-        output="\n".join(_logs_output(plan, call)),
+        output="\n".join(_logs_output(plan, case)),
         remarks=tuple(_logs_remarks(plan)),
         by_hand="\n".join(
             f"kubectl -n {pod.namespace} logs deploy/{pod.name} -c istio-proxy --tail=20" for pod in pods
@@ -63,9 +67,15 @@ def page_step(plan: Plan) -> Step | None:
     )
 
 
-def _call(plan: Plan) -> Call | None:
-    """The call that serves as an example: the first of a client with a pod to one with a pod."""
-    return next((call for call in calls(plan) if call.caller.replicas and call.is_answered), None)
+def _running(plan: Plan) -> list[Workload]:
+    """The services with a pod that has a sidecar."""
+    return [workload for workload in plan.workloads if workload.replicas and workload.sidecar]
+
+
+def _case(plan: Plan) -> Case | None:
+    """The request that serves as an example: the first of a client that traffic.sh drives, to a service with a pod."""
+    clients = {client.name for client in plan.clients}
+    return next((case for case in cases(plan) if case.start in clients and case.first.received), None)
 
 
 def _is_followed(plan: Plan) -> bool:
@@ -73,67 +83,94 @@ def _is_followed(plan: Plan) -> bool:
     return shown(plan).trace or any(client.starts for client in plan.clients)
 
 
-def _tells(client: Workload) -> bool:
-    """Whether the log of its app tells the ids that it sent: that of a loop does."""
-    return client.starts is not None and client.pause is not None
-
-
-def _logs_output(plan: Plan, call: Call | None) -> Iterator[str]:
-    for workload in [workload for workload in plan.workloads if workload.replicas][:_SHOWN]:
+def _logs_output(plan: Plan, case: Case | None) -> Iterator[str]:
+    for workload in _running(plan)[:_SHOWN]:
         yield f"{workload.name}, sidecar:"
         yield "..."
-    if call is None or plan.collector is None:
+    if case is None or plan.collector is None:
         return
     yield ""
     if not _is_followed(plan):
         yield f"The log format has no trace id. {_ADVICE}"
         return
-    client = call.caller
-    yield f"A request of {client.name}:"
-    if shown(plan).trace:
-        yield f"1. More than one sidecar logged the trace id {ids(plan, call, inbound=False).trace}."
-        yield from _span_lines(plan, call)
-        yield _verdict(plan, client)
-        return
-    yield "1. The log format has no trace id."
-    if client.starts and _tells(client):
-        yield f"2. The newest that its app sent: {app_trace(client.starts)}"
-        yield _verdict(plan, client)
+    yield f"A request of {case.start}:"
+    traces = _logged_by_two(case.usual)
+    if traces:
+        yield f"1. More than one sidecar logged the trace id {traces[0]}."
+        yield from _span_lines(plan, case, traces[0])
+        yield _verdict(plan, case)
+    elif shown(plan).trace:
+        yield "..."
     else:
+        yield "1. The log format has no trace id."
+        yield from _sent_lines(plan, case)
+
+
+def _logged_by_two(request: Request) -> list[str]:
+    """The trace ids that more than one sidecar logs."""
+    found: dict[str, set[str]] = {}
+    for hop in request.hops:
+        for line, (text, made) in zip(hop.lines, logged(hop), strict=True):
+            if made is not None and holds(text, made.trace_id):
+                found.setdefault(made.trace_id, set()).add(line.service)
+    return [trace for trace, services in found.items() if len(services) > 1]
+
+
+def _sent_lines(plan: Plan, case: Case) -> Iterator[str]:
+    app = _told(plan, case.first)
+    if app is None:
         yield f"   {_ADVICE}"
+        return
+    yield f"2. The newest that its app sent: {app[0]}"
+    yield _verdict(plan, case)
 
 
-def _span_lines(plan: Plan, call: Call) -> Iterator[str]:
+def _told(plan: Plan, hop: Hop) -> tuple[str, str] | None:
+    """Trace id and span id where the log of the client's app tells those that it sent: that of a loop does."""
+    client = next(workload for workload in plan.workloads if workload.name == hop.caller)
+    return (hop.app.trace_id, hop.app.span_id) if hop.app and client.pause is not None else None
+
+
+def _span_lines(plan: Plan, case: Case, trace: str) -> Iterator[str]:
     if not shown(plan).span:
         yield "2. The log format has no span id: whether the sidecars make spans of their own does not show here."
         return
     yield "2. The span ids in it:"
-    if _tells(call.caller):
-        yield f"   {APP_SPAN} sent by {call.caller.name}'s app"
-    for inbound, side in sorted([(False, call.caller.name), (True, call.callee.name)], key=lambda row: row[1]):
-        yield f"   {ids(plan, call, inbound=inbound).span} logged by {side}'s sidecar"
+    told = _told(plan, case.first)
+    if told and told[0] == trace:
+        yield f"   {told[1]} sent by {case.start}'s app"
+    found = [
+        (line.service, made.span_id)
+        for hop in case.usual.hops
+        for line, (text, made) in zip(hop.lines, logged(hop), strict=True)
+        if made is not None and made.trace_id == trace and holds(text, made.span_id)
+    ]
+    for service, span in sorted(found, key=lambda row: row[0])[:_SHOWN]:
+        yield f"   {span} logged by {service}'s sidecar"
+    if len(found) > _SHOWN:
+        yield "   ..."
     yield "   All differ: each sidecar made a span of its own."
 
 
-def _verdict(plan: Plan, client: Workload) -> str:
+def _verdict(plan: Plan, case: Case) -> str:
     title = plan.collector.ui.title if plan.collector else ""
-    percent = plan.share(client)
+    percent = share(case.usual)
     if percent == 0:
-        return f"3. {title} has no trace of these ids (10 asked for). Right: nothing of {client.name} is sampled."
+        return f"3. {title} has no trace of these ids (10 asked for). Right: nothing of {case.start} is sampled."
     if percent < 100:
-        trace = app_trace(client.starts) if client.starts else TRACE
-        return f"3. {title} has the trace {trace} ({number(plan.percent)} % of the requests are sampled). Look at it: .../scripts/ui.sh"
+        trace = next(iter(case.usual.traces))
+        return f"3. {title} has the trace {trace} ({number(percent)} % of the requests are sampled). Look at it: .../scripts/ui.sh"
     return f"3. {title} has the trace. Look at it: .../scripts/ui.sh"
 
 
 def _logs_remarks(plan: Plan) -> Iterator[str]:
     if plan.collector is None:
         yield "Without a collector no tracer is active in the sidecars: no span, no trace."
-    elif _call(plan) and shown(plan).trace:
+    elif _case(plan) and shown(plan).trace:
         yield "The same trace id at two sidecars means that the headers arrived. It proves no trace: requests that are not sampled have ids too. So the script asks the collector."
         if is_random(plan):
             yield f"Where {plan.collector.ui.title} has none of the ids, the script says how many requests would be enough."
-    elif _call(plan):
+    elif _case(plan):
         yield "The log format has no trace id. To see it, put `traceID=${trace_id} spanID=${span_id}` into `logs.format` of the spec."
     yield "The log of a sidecar is that of the container `istio-proxy` in the service's pod."
 
@@ -142,18 +179,22 @@ def _page_remarks(plan: Plan, services: list[str]) -> Iterator[str]:
     if not services:
         yield "The page opens, and there is no trace of this lab in it. That is right here."
         return
-    yield f"Choose the service {code(services[0])} and search: each trace of this lab is one request."
-    if is_random(plan) and all(plan.share(client) < 100 for client in plan.clients):
-        yield f"Only {number(plan.percent)} % of the requests are sampled. While none is, the script says which services have no spans yet."
+    traces = max((len(request.traces) for request in plan.prediction.requests[:_SHOWN]), default=1)
+    one = "each trace of this lab is one request" if traces == 1 else f"one request of this lab leaves {traces} traces"
+    yield f"Choose the service {code(services[0])} and search: {one}."
+    rates = {share(request) for request in plan.prediction.requests}
+    if is_random(plan) and max(rates) < 100:
+        yield f"Only {number(max(rates))} % of the requests are sampled. While none is, the script says which services have no spans yet."
 
 
 def _services(plan: Plan) -> list[str]:
-    """Those on the way of requests that are sampled for certain; else of those that may be."""
-    shares = {client.name: plan.share(client) for client in plan.clients}
-    wanted = {name for name, percent in shares.items() if percent == 100} or {
-        name for name, percent in shares.items() if percent
-    }
-    found = {
-        name for call in calls(plan) if call.caller.name in wanted for name in (call.caller.name, call.callee.name)
-    }
-    return [workload.service_name for workload in plan.workloads if workload.name in found and workload.replicas]
+    """Those with spans of requests that are sampled for certain; else those with spans of requests that may be."""
+    certain: set[str] = set()
+    possible: set[str] = set()
+    for request in plan.prediction.requests:
+        for hop in request.hops:
+            for span in hop.spans:
+                if span.maker == SIDECAR and span.reported and span.chance.possible:
+                    (certain if span.share >= 100 else possible).add(span.service)
+    wanted = certain or possible
+    return [workload.service_name for workload in plan.workloads if workload.name in wanted]

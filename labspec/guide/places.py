@@ -1,6 +1,6 @@
 """Cleaning up, and where things are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from labspec.guide._markdown import block, bullets, code, page, prose
 from labspec.plan import Plan
@@ -22,6 +22,8 @@ def cleaning(plan: Plan) -> str:
         other = plan.collector.namespace not in {plan.namespace, plan.istio_namespace}
         place = f" The namespace {code(plan.collector.namespace)} stays." if other else ""
         stays.append(f"{plan.collector.ui.title} goes, and the traces with it.{place}")
+    if plan.variants:
+        stays.append("It takes the lab away from whichever variant is there.")
     return page(
         [
             "## Cleaning up",
@@ -31,9 +33,9 @@ def cleaning(plan: Plan) -> str:
     )
 
 
-def tree(plan: Plan) -> str:
-    """The chapter on the files."""
-    lines = [f"{path:<34}{about}".rstrip() for path, about in _files(plan)]
+def tree(plan: Plan, operators: Mapping[str, str]) -> str:
+    """The chapter on the files; `operators` says which mesh settings each form needs."""
+    lines = [f"{path:<34}{'' if len(path) < 34 else ' '}{about}".rstrip() for path, about in _files(plan, operators)]
     return page(
         [
             "## Where things are",
@@ -43,20 +45,33 @@ def tree(plan: Plan) -> str:
     )
 
 
-def _files(plan: Plan) -> Iterator[tuple[str, str]]:
+def _files(plan: Plan, operators: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield "kustomization.yaml", "kubectl apply -k . deploys the lab"
     yield "README.md", "this guide"
     yield "base/kustomization.yaml", "what belongs to the lab"
     if plan.owns_namespace:
         yield "base/namespaces.yaml", "the lab's namespace"
+    if any(workload.container.program for workload in plan.workloads):
+        yield "base/programs.yaml", "the programs that run in the lab's containers"
     for workload in plan.workloads[:_MOST]:
         yield f"base/{workload.name}.yaml", f"the service {workload.name}"
     if len(plan.workloads) > _MOST:
         yield "base/...", f"{len(plan.workloads) - _MOST} more services"
     if plan.collector is not None:
         yield "base/collector.yaml", plan.collector.ui.title
-    yield "istio/operator.yaml", "the mesh settings, for istioctl"
+    if plan.provider is not None:
+        yield "base/telemetry.yaml", "which tracer the sidecars have, and what they sample"
+    yield operators[plan.variant], "the mesh settings, for istioctl"
+    yield from _variants(plan, operators)
     yield from _scripts(plan)
+
+
+def _variants(plan: Plan, operators: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for variant in plan.variants:
+        if operators[variant.variant] != operators[plan.variant]:
+            yield operators[variant.variant], f"those of the variant {variant.variant}"
+    for variant in plan.variants:
+        yield f"overlays/{variant.variant}/", f"what the variant {variant.variant} changes"
 
 
 def _scripts(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -65,8 +80,11 @@ def _scripts(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "scripts/preflight.sh", "is everything there?"
     yield "scripts/install.sh", "Istio with the settings of this lab"
     yield "scripts/deploy.sh", "the services" + (f" and {title}" if title else "")
-    yield "scripts/restart.sh", "new pods where the old ones have no sidecar, or old settings"
+    yield (
+        "scripts/restart.sh",
+        "new pods where the old ones have no sidecar" + (", or old settings" if plan.api == "meshConfig" else ""),
+    )
     yield "scripts/traffic.sh", "requests on demand" if plan.clients else "says that there is no client"
-    yield "scripts/logs.sh", "the access log" if plan.log.text is not None else "says that there is no access log"
+    yield "scripts/logs.sh", "the access log" if plan.log.encoding else "says that there is no access log"
     yield "scripts/ui.sh", f"{title}'s page" if title else "says that there is no collector"
     yield "scripts/teardown.sh", "takes the lab away"

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from labspec.guide import looking
-from labspec.guide._facts import number
+from labspec.guide._facts import either, names, number, outside
 from labspec.guide._markdown import block, code, page, prose
-from labspec.guide._sample import APP_SPAN, app_trace
 from labspec.guide._step import Step, shown
 from labspec.plan import Plan, Workload
 from labspec.shell import quote
@@ -68,7 +67,7 @@ def _install(plan: Plan) -> Step:
         title="Install Istio",
         command="./scripts/install.sh",
         does=f"Installs Istio with the profile {code(plan.istio_profile)} and the settings in `istio/operator.yaml`, and waits for istiod.",
-        output=f"The mesh has:\n    enableTracing: {'true' if plan.collector else 'false'}\n    ...\nIstio is ready. Next: .../scripts/deploy.sh",
+        output=f"The mesh has:\n{_mesh_output(plan)}    ...\nIstio is ready. Next: .../scripts/deploy.sh",
         remarks=(
             "Istio comes first: a pod gets its sidecar when it is created, and only if Istio's injector is there then.",
             _mesh_settings(plan),
@@ -78,13 +77,29 @@ def _install(plan: Plan) -> Step:
     )
 
 
+def _mesh_output(plan: Plan) -> str:
+    if plan.provider is not None:
+        return f"    - name: {plan.provider.name}\n"
+    return f"    enableTracing: {'true' if plan.receiver else 'false'}\n" if plan.api == "meshConfig" else ""
+
+
 def _mesh_settings(plan: Plan) -> str:
-    if plan.collector is None:
-        return "The mesh settings switch tracing off: `enableTracing: false`."
-    receiver = plan.collector.receivers[0]
+    if plan.receiver is None:
+        off = (
+            "switch tracing off: `enableTracing: false`"
+            if plan.api == "meshConfig"
+            else "name no collector, so no sidecar has a tracer"
+        )
+        return f"The mesh settings {off}."
+    address = code(f"{plan.receiver.host}:{plan.receiver.port}")
+    if plan.provider is None:
+        return (
+            f"The mesh settings tell every sidecar where to send spans, {address}, "
+            f"and how many of the traces that it starts it samples, {number(plan.percent)} %."
+        )
     return (
-        f"The mesh settings tell every sidecar where to send spans, {code(f'{receiver.host}:{receiver.port}')}, "
-        f"and how many of the traces that it starts it samples, {number(plan.percent)} %."
+        f"The mesh settings define the extension provider {code(plan.provider.name)}: a tracer that sends spans to {address}, "
+        f"by {code(plan.receiver.protocol)}. It does nothing until a Telemetry resource selects it, in the next step."
     )
 
 
@@ -94,23 +109,56 @@ def _deploy(plan: Plan) -> Step:
         namespaces.insert(0, plan.collector.namespace)
     what = f"the services and {plan.collector.ui.title}" if plan.collector else "the services"
     label = f"app.kubernetes.io/part-of={plan.name}"
-    ready = "A pod of a service shows `2/2` under `READY`: the app and its sidecar."
+    by_hand = [
+        "kubectl apply -k .",
+        *(f"kubectl -n {name} rollout status deployment -l {label}" for name in namespaces),
+    ]
+    if _has_bootstrap(plan):
+        by_hand += [
+            "# after a change of the mesh settings:",
+            f"kubectl -n {plan.namespace} rollout restart deployment -l {label}",
+        ]
+    older = ", or one that is older than the mesh settings" if _has_bootstrap(plan) else ""
     return Step(
         title="Deploy the lab",
         command="./scripts/deploy.sh",
         does=f"Puts {what} into the cluster, takes away what the lab no longer has, and waits until all pods are ready. "
-        "Then it restarts the services whose pods have no sidecar, or one that is older than the mesh settings.",
+        f"Then it restarts the services whose pods have no sidecar{older}.",
         output="\n".join(f"Running in namespace {name}:\n..." for name in namespaces),
-        remarks=(ready + (" The collector's pod shows `1/1`: it is outside the mesh." if plan.collector else ""),),
-        by_hand="\n".join(
-            [
-                "kubectl apply -k .",
-                *(f"kubectl -n {name} rollout status deployment -l {label}" for name in namespaces),
-                "# after a change of the mesh settings:",
-                f"kubectl -n {plan.namespace} rollout restart deployment -l {label}",
-            ]
-        ),
+        remarks=tuple(_deploy_remarks(plan)),
+        by_hand="\n".join(by_hand),
     )
+
+
+def _has_bootstrap(plan: Plan) -> bool:
+    """Whether sidecars have settings that they read only when they start."""
+    return plan.api == "meshConfig"
+
+
+def _deploy_remarks(plan: Plan) -> Iterator[str]:
+    bare = outside(plan)
+    alone = f" A pod of {names(bare)} shows `1/1`: it is outside the mesh." if bare else ""
+    own = " The collector's pod shows `1/1`: it is outside the mesh." if plan.collector else ""
+    if len(bare) < len(plan.workloads):
+        yield f"A pod of a service shows `2/2` under `READY`: the app and its sidecar.{alone}{own}"
+    elif own:
+        yield "Every pod shows `1/1`: none has a sidecar."
+    if plan.provider is not None:
+        yield (
+            f"The Telemetry resource in `base/telemetry.yaml` selects the provider {code(plan.provider.name)} for the namespace and sets the sampling, "
+            f"{number(plan.percent)} %. istiod sends that to the sidecars within seconds, no pod is restarted."
+        )
+    own_rates = [workload for workload in plan.workloads if workload.sampling is not None and workload.sidecar]
+    if own_rates and plan.receiver is not None:
+        rates = ", ".join(
+            f"{code(workload.name)} {number(workload.sampling or 0)} %" for workload in own_rates[:_NAMED]
+        )
+        how = (
+            "a Telemetry of its own, with a selector"
+            if plan.provider
+            else "the annotation `proxy.istio.io/config` of its pods"
+        )
+        yield f"A sampling of its own has: {rates}. That is {how}."
 
 
 def _traffic(plan: Plan) -> Step | None:
@@ -144,21 +192,28 @@ def _traffic_remarks(plan: Plan) -> Iterator[str]:
         "requests from the sidecar's container would not."
     )
     if any(client.starts for client in clients):
-        own = " The sidecar keeps the trace id and makes a span id of its own." if plan.collector else ""
+        own = " The sidecar keeps the trace id and makes a span id of its own." if _are_kept(plan) else ""
         yield f"`traceID` and `spanID` are what the app sent.{own}"
+
+
+def _are_kept(plan: Plan) -> bool:
+    """Whether the sidecars go on with the traces that apps start."""
+    firsts = [request.hops[0] for request in plan.prediction.requests if request.hops[0].app]
+    return all(
+        hop.client is not None and hop.app is not None and hop.client.trace_id == hop.app.trace_id for hop in firsts
+    )
 
 
 def _traffic_output(plan: Plan) -> str:
     client = plan.clients[0]
     target = client.targets[0]
-    ids = f" traceID={app_trace(client.starts)} spanID={APP_SPAN}" if client.starts else ""
-    sent = [target for client in plan.clients for target in client.targets]
-    statuses = " or ".join(str(status) for status in sorted({target.expect for target in sent}))
-    total = 10 * len(sent)
-    return (
-        f"{client.name}, 10 rounds:\n{target.method} {target.url} {target.expect}{ids}\n...\n"
-        f"{total} of {total} requests answered {statuses}"
-    )
+    sent = next((request.hops[0].app for request in plan.prediction.requests if request.client == client.name), None)
+    ids = f" traceID={sent.trace_id} spanID={sent.span_id}" if sent else ""
+    every = [target for client in plan.clients for target in client.targets]
+    statuses = either(sorted({status for target in every for status in target.expect}))
+    total = 10 * len(every)
+    answered = f"{total} of {total} requests answered {statuses}"
+    return f"{client.name}, 10 rounds:\n{target.method} {target.url} {target.expect[0]}{ids}\n...\n{answered}"
 
 
 def _curl(client: Workload) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from labspec.finding import Path
 from labspec.lab import Lab
 from labspec.mesh import Mesh
+from labspec.predict.values import Prediction
 
 
 class Hit(NamedTuple):
@@ -37,6 +38,10 @@ class Rule(NamedTuple):
     source: str
     """Where the fact behind it stands."""
     on_lab: Callable[[Lab], Iterator[Hit]] | None = None
-    on_mesh: Callable[[Mesh], Iterator[Hit]] | None = None
+    on_mesh: Callable[[Lab, Mesh], Iterator[Hit]] | None = None
+    on_prediction: Callable[[Lab, Mesh, Prediction], Iterator[Hit]] | None = None
+    """Runs where the calls of the lab could be followed: no rule on the lab found an error in `services`."""
     needs: tuple[str, ...] = ()
     """Places of the spec that must have been read for the rule to speak."""
+    acceptable: bool = False
+    """Whether `accept` makes its error a warning; warnings always can be accepted."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from labspec.accesslog import NAMED
+from labspec.accesslog import NAMED, Piece
 from labspec.envoy.format import Operator, parse
-from labspec.finding import WARNING, alternatives, listed
+from labspec.finding import WARNING, alternatives
 from labspec.lab import Lab
 from labspec.rules._base import Hit, Rule
 from labspec.rules._log import log_of
@@ -13,11 +13,17 @@ from labspec.rules._log import log_of
 def _check(lab: Lab) -> Iterator[Hit]:
     log = log_of(lab)
     wanted = lab.spec.logs.format
-    if log.resolved is None or log.text is None or log.resolved.unknown or "%" in log.text.replace("%%", ""):
+    if not log.pieces or any(not _is_constant(piece) for piece in log.pieces):
         return
-    if not any(isinstance(token, Operator) for token in parse(log.text).tokens):
-        message = f"every request writes the same line: the format holds no operator{alternatives(wanted, list(NAMED))}"
-        yield Hit(("logs", "format"), message, f"write operators, or a name: {listed(NAMED)}")
+    near = alternatives(wanted, NAMED) if isinstance(wanted, str) else ""
+    message = f"every request writes the same line: the format holds no operator{near}"
+    yield Hit(("logs", "format"), message, f"write operators, or a name: {', '.join(NAMED)}")
+
+
+def _is_constant(piece: Piece) -> bool:
+    if piece.resolved is None or piece.resolved.unknown or "%" in piece.text.replace("%%", ""):
+        return False
+    return not any(isinstance(token, Operator) for token in parse(piece.text).tokens)
 
 
 RULE = Rule(

@@ -9,10 +9,11 @@ from labspec.rules._log import log_of
 
 
 def _check(lab: Lab) -> Iterator[Hit]:
-    log = log_of(lab)
-    if log.resolved is not None and log.text is not None and "\n" in log.text:
-        lines = log.text.count("\n") + 1
-        at = lab.spec.logs.format.index("\n")
+    log, wanted = log_of(lab), lab.spec.logs.format
+    # In JSON a line break is an escape.
+    if isinstance(wanted, str) and log.pieces and log.pieces[0].resolved is not None and "\n" in log.pieces[0].text:
+        lines = log.pieces[0].text.count("\n") + 1
+        at = wanted.index("\n")
         yield Hit(
             ("logs", "format"),
             f"each request writes {lines} lines: what reads the log by lines sees {lines} records",

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from labspec.accesslog import Piece
 from labspec.envoy.format import Operator, headers_of, parse
-from labspec.finding import WARNING, listed
-from labspec.lab import FORMATS
-from labspec.mesh import Mesh, Proxy
+from labspec.finding import WARNING, Path, listed
+from labspec.lab import FORMATS, Lab
+from labspec.mesh import Mesh
+from labspec.propagation._base import Format
 from labspec.rules._base import Hit, Rule
+from labspec.rules._log import place, senders_of
 
 # Trace headers of any family: those of the formats here, and those that other tracers use.
 _OTHERS = {
@@ -22,35 +25,40 @@ _OTHERS = {
 _FAMILIES = {header for found in FORMATS.values() for header in found.headers} | _OTHERS
 
 
-def _check(mesh: Mesh) -> Iterator[Hit]:
+_OPERATORS = frozenset({"REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY", "STREAM_INFO_REQ"})
+
+
+def _check(lab: Lab, mesh: Mesh) -> Iterator[Hit]:
     for proxy in mesh.proxies[:1]:
-        yield from _hits(proxy)
+        if proxy.tracer.value is not None:
+            for piece in proxy.log.value.pieces:
+                if piece.resolved is not None:
+                    yield from _hits(lab, proxy.tracer.value.format, (*proxy.log.origin, *piece.path), piece)
 
 
-def _hits(proxy: Proxy) -> Iterator[Hit]:
-    log, tracer = proxy.log.value, proxy.tracer.value
-    if log.text is None or log.resolved is None or tracer is None:
-        return
-    for token in parse(log.text).tokens:
+def _hits(lab: Lab, form: Format, path: Path, piece: Piece) -> Iterator[Hit]:
+    for token in parse(piece.text).tokens:
         if not isinstance(token, Operator):
             continue
-        foreign = [
-            header for header in headers_of(token) if header in _FAMILIES and header not in tracer.format.headers
-        ]
-        where = log.resolved.written(token.start)
-        width = max(1, log.resolved.written(token.end) - where)
-        if foreign and token.name in {"REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY", "STREAM_INFO_REQ"}:
-            message = f"prints -, or what a client sent: the sidecars speak {tracer.format.name} and never set {listed(foreign)}"
-            yield Hit(
-                proxy.log.origin,
-                message,
-                f"write ${{trace_id}}: it follows the tracer; {tracer.format.name} sets {listed(tracer.format.headers)}",
-                start=where,
-                width=width,
+        asked = headers_of(token) if token.name in _OPERATORS else ()
+        foreign = [header for header in asked if header in _FAMILIES and header not in form.headers]
+        senders = senders_of(lab, foreign)
+        start, width = place(piece, token.start, token.end)
+        if foreign and asked[0] in form.headers:
+            # The alternative is for requests without the tracer's own header: there are none.
+            continue
+        if foreign and (senders or set(asked).isdisjoint(form.headers)):
+            shown = (
+                f"the id from the app of {listed(senders)}, which no trace of the mesh has"
+                if senders
+                else "-, or what a client sent"
             )
-        elif token.name in tracer.format.silent:
-            message = f"prints - on every line: {tracer.format.silent[token.name]}"
-            yield Hit(proxy.log.origin, message, "write ${span_id}: it follows the tracer", start=where, width=width)
+            message = f"prints {shown}: the sidecars speak {form.name} and never set {listed(foreign)}"
+            advice = f"write ${{trace_id}}: it follows the tracer; {form.name} sets {listed(form.headers)}"
+            yield Hit(path, message, advice, start=start, width=width)
+        elif token.name in form.silent:
+            message = f"prints - on every line: {form.silent[token.name]}"
+            yield Hit(path, message, "write ${span_id}: it follows the tracer", start=start, width=width)
 
 
 RULE = Rule(

@@ -4,37 +4,38 @@ from collections.abc import Iterator
 
 from labspec.envoy.format import Operator, headers_of, parse
 from labspec.finding import WARNING
-from labspec.lab import FORMATS
-from labspec.mesh import Mesh, Proxy
+from labspec.lab import FORMATS, Lab
+from labspec.mesh import Mesh
 from labspec.rules._base import Hit, Rule
+from labspec.rules._log import place, senders_of
 
 _HEADERS = {header for found in FORMATS.values() for header in found.headers}
+_ADVICE = "leave the id out (logs: {format: istio}), or choose a collector"
 
 
-def _check(mesh: Mesh) -> Iterator[Hit]:
+def _check(lab: Lab, mesh: Mesh) -> Iterator[Hit]:
+    if lab.spec.collector.home() is not None:
+        return
     for proxy in mesh.proxies[:1]:
-        log = proxy.log.value
-        if proxy.tracer.value is not None or log.text is None:
+        tokens = [(piece, token) for piece in proxy.log.value.pieces for token in parse(piece.text).tokens]
+        found = [(piece, token) for piece, token in tokens if isinstance(token, Operator) and _is_id(token)]
+        sent = [bool(senders_of(lab, headers_of(token))) for _, token in found]
+        if found and found[0][0].resolved is None:
+            # The format has a name: what is to blame stands at the collector.
+            yield Hit(proxy.tracer.origin, _message(sent=any(sent)), _ADVICE)
             continue
-        sent = any(other.starts.value for other in mesh.proxies)
-        for token in parse(log.text).tokens:
-            if not isinstance(token, Operator):
-                continue
-            own = token.name in {"TRACE_ID", "SPAN_ID"}
-            if own or not _HEADERS.isdisjoint(headers_of(token)):
-                printed = "the id that the client sent, which no trace has" if sent and not own else "-"
-                yield _hit(proxy, token.start, token.end, printed)
+        for (piece, token), is_sent in zip(found, sent, strict=True):
+            at, width = place(piece, token.start, token.end)
+            yield Hit((*proxy.log.origin, *piece.path), _message(sent=is_sent), _ADVICE, start=at, width=width)
 
 
-def _hit(proxy: Proxy, start: int, end: int, printed: str) -> Hit:
-    resolved = proxy.log.value.resolved
-    message = f"the access log prints {printed}: without a collector no sidecar has a tracer"
-    advice = "leave the id out (logs: {format: istio}), or choose a collector"
-    if resolved is None:
-        # The format has a name: what is to blame stands at the collector.
-        return Hit(proxy.tracer.origin, message, advice)
-    at = resolved.written(start)
-    return Hit(proxy.log.origin, message, advice, start=at, width=max(1, resolved.written(end) - at))
+def _is_id(token: Operator) -> bool:
+    return token.name in {"TRACE_ID", "SPAN_ID"} or not _HEADERS.isdisjoint(headers_of(token))
+
+
+def _message(*, sent: bool) -> str:
+    printed = "the id that the client sent, which no trace has" if sent else "-"
+    return f"the access log prints {printed}: without a collector no sidecar has a tracer"
 
 
 RULE = Rule(

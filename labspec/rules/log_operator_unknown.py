@@ -22,4 +22,5 @@ RULE = Rule(
     source="https://www.envoyproxy.io/docs/envoy/latest/configuration/advanced/substitution_formatter",
     on_lab=_check,
     needs=("logs", "istio.version", "propagation"),
+    acceptable=True,
 )

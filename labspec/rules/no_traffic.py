@@ -8,19 +8,28 @@ from labspec.rules._base import Hit, Rule
 
 
 def _check(lab: Lab) -> Iterator[Hit]:
-    if not any(service.outgoing() for service in lab.spec.services.values()):
-        yield Hit(
-            ("services",),
-            "no service calls another: the lab has no request, no span and no trace",
-            "add a curl service with calls",
-            key=True,
-        )
+    called = lab.called()
+    if not any(lab.calls()):
+        what = "no service calls another"
+    elif not any(
+        service.replicas and service.acts(called=name in called) and any(service.outgoing())
+        for name, service in lab.spec.services.items()
+    ):
+        what = "no service sends a request of its own accord"
+    else:
+        return
+    yield Hit(
+        ("services",),
+        f"{what}: the lab has no request, no span and no trace",
+        "add a curl service with calls",
+        key=True,
+    )
 
 
 RULE = Rule(
     id="no-traffic",
     severity=WARNING,
-    summary="No service of the lab calls another.",
+    summary="Nobody in the lab sends a first request.",
     why="Sidecars make spans for requests. Without a client there are none, and every step that looks for a trace fails.",
     failing="services:\n  backend: {kind: http-echo}",
     mended="services:\n  frontend: {kind: curl, calls: [backend]}\n  backend: {kind: http-echo}",

@@ -8,9 +8,10 @@ from labspec.rules._base import Hit, Rule
 
 
 def _check(lab: Lab) -> Iterator[Hit]:
-    called = {call.to for _, _, call in lab.calls()}
+    called = lab.called()
     for name, service in lab.spec.services.items():
-        if service.listener() is not None and name not in called:
+        acts = service.acts(called=False) and any(service.outgoing())
+        if service.listener() is not None and name not in called and not acts:
             yield Hit(
                 ("services", name),
                 f'nobody calls "{name}": it gets no Service, no request and no span',

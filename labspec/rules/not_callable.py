@@ -11,11 +11,14 @@ def _check(lab: Lab) -> Iterator[Hit]:
     for path, _, call in lab.calls():
         callee = lab.spec.services.get(call.to)
         if callee is not None and callee.listener() is None:
-            yield Hit(
-                path,
-                f'"{call.to}" is a {callee.kind} client: it listens on nothing',
-                "call a service that answers, such as an http-echo",
+            closed = "port" in type(callee).model_fields
+            message = (
+                f'"{call.to}" has port: none'
+                if closed
+                else f'"{call.to}" is a {callee.kind} client: it listens on nothing'
             )
+            advice = f"give {call.to} a port, or call" if closed else "call"
+            yield Hit(path, message, f"{advice} a service that answers, such as an http-echo")
 
 
 RULE = Rule(

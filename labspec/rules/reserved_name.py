@@ -8,7 +8,7 @@ from labspec.mesh import CLUSTER_DOMAIN
 from labspec.rules._base import Hit, Rule
 
 # Files of base/ that are not a service's.
-_FILES = frozenset({"collector", "kustomization", "namespaces", "telemetry"})
+_FILES = frozenset({"collector", "kustomization", "namespaces", "programs", "telemetry"})
 
 
 def _check(lab: Lab) -> Iterator[Hit]:
@@ -29,8 +29,8 @@ RULE = Rule(
     severity=ERROR,
     summary="A service has a name that something else in its place has already.",
     why="Two objects of one kind, namespace and name are one object: applying the lab would overwrite the other, the cluster's own API among them.",
-    failing="namespace: default\nservices:\n  kubernetes: {kind: http-echo}",
-    mended="namespace: default\nservices:\n  orders: {kind: http-echo}",
+    failing="namespace: default\nservices:\n  frontend: {kind: curl, calls: [kubernetes]}\n  kubernetes: {kind: http-echo}",
+    mended="namespace: default\nservices:\n  frontend: {kind: curl, calls: [orders]}\n  orders: {kind: http-echo}",
     source="https://kubernetes.io/docs/concepts/overview/working-with-objects/names/",
     on_lab=_check,
     needs=("namespace", "name", "collector"),

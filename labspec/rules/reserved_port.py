@@ -23,10 +23,11 @@ _PORTS = {
 def _check(lab: Lab) -> Iterator[Hit]:
     for name, service in lab.spec.services.items():
         listener = service.listener()
-        if listener is not None and listener.target_port in _PORTS:
+        if service.mesh and listener is not None and listener.target_port in _PORTS:
             use = _PORTS[listener.target_port]
             message = f"the sidecar listens on port {listener.target_port} of the same pod ({use})"
-            yield Hit(("services", name, "targetPort"), message, "choose a port outside 15000 to 15090")
+            field = "targetPort" if getattr(service, "targetPort", None) else "port"
+            yield Hit(("services", name, field), message, "choose a port outside 15000 to 15090")
 
 
 RULE = Rule(
@@ -34,8 +35,8 @@ RULE = Rule(
     severity=ERROR,
     summary="A container would listen on a port of its sidecar.",
     why="Application and sidecar share the pod's network: the second one to listen fails, and the pod never becomes ready.",
-    failing="services:\n  backend: {kind: http-echo, targetPort: 15001}",
-    mended="services:\n  backend: {kind: http-echo, targetPort: 5678}",
+    failing="services:\n  frontend: {kind: curl, calls: [backend]}\n  backend: {kind: http-echo, targetPort: 15001}",
+    mended="services:\n  frontend: {kind: curl, calls: [backend]}\n  backend: {kind: http-echo, targetPort: 5678}",
     source="https://istio.io/latest/docs/ops/deployment/application-requirements/",
     on_lab=_check,
 )

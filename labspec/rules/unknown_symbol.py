@@ -2,20 +2,37 @@
 
 from collections.abc import Iterator
 
-from labspec.accesslog import symbols
+from labspec.accesslog import symbols, way_out
 from labspec.finding import ERROR, alternatives
-from labspec.lab import Lab
+from labspec.lab import FORMATS, Lab
 from labspec.rules._base import Hit, Rule
 from labspec.rules._log import log_of
 
 
 def _check(lab: Lab) -> Iterator[Hit]:
-    resolved = log_of(lab).resolved
-    known = sorted(symbols(lab.format()))
-    for unknown in resolved.unknown if resolved else ():
-        advice = f"known here: {', '.join(known)}; a literal ${{ is written $${{"
-        message = f"no symbol ${{{unknown.name}}}{alternatives(unknown.name, known)}"
-        yield Hit(("logs", "format"), message, advice, start=unknown.start, width=unknown.end - unknown.start)
+    form, version = lab.format(), lab.spec.istio.version
+    known = sorted(symbols(form, version))
+    # Where the format or the version could not be read, what none of them knows is wrong all the same.
+    others = (
+        set()
+        if lab.reads("propagation", "istio.version")
+        else {name for other in FORMATS.values() for name in other.symbols}
+    )
+    for piece in log_of(lab).pieces:
+        for unknown in piece.resolved.unknown if piece.resolved else ():
+            if unknown.name in others:
+                continue
+            instead = way_out(unknown.name, form, version)
+            if instead is None:
+                message = f"no symbol ${{{unknown.name}}}{alternatives(unknown.name, known)}"
+                advice = f"known here: {', '.join(known)}; a literal ${{ is written $${{"
+            else:
+                message = (
+                    f"${{{unknown.name}}} has no operator: with {form.name} Istio {version} cannot print it by itself"
+                )
+                advice = instead
+            width = unknown.end - unknown.start
+            yield Hit(("logs", *piece.path), message, advice, start=unknown.start, width=width)
 
 
 RULE = Rule(
@@ -27,5 +44,4 @@ RULE = Rule(
     mended="logs: {format: 'traceID=${trace_id}'}",
     source="the labspec language",
     on_lab=_check,
-    needs=("propagation",),
 )

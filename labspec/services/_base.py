@@ -1,13 +1,15 @@
 """What a kind of service is: its part of the spec, and the container that it runs."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from labspec.model import Image, Model, Port, UrlPath
+from labspec.finding import Path
+from labspec.model import Image, Model, Percent, Port, UrlPath
 from labspec.propagation._base import Format, Start
+from labspec.sampling import Sampling
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -21,9 +23,12 @@ class Call(Model):
     """Path and query of the request."""
     method: Method = "GET"
     """HTTP method."""
+    percent: Percent = 100
+    """The share of the requests in which it is made; below 100 the branch is optional in the predicted trace."""
 
 
-Calls = Annotated[tuple[Call, ...], Field(strict=False)]
+Calls = Annotated[tuple[Annotated[tuple[Call, ...], Field(strict=False)], ...], Field(strict=False)]
+"""Steps, one after another; the calls of one step are sent at the same time."""
 
 
 class Target(NamedTuple):
@@ -32,8 +37,9 @@ class Target(NamedTuple):
     service: str
     method: str
     url: str
-    expect: int = 200
-    """The HTTP status that is right."""
+    expect: tuple[int, ...] = (200,)
+    """The HTTP statuses that are right."""
+    percent: float = 100
 
 
 class Site(NamedTuple):
@@ -41,9 +47,17 @@ class Site(NamedTuple):
 
     name: str
     namespace: str
-    targets: tuple[Target, ...]
-    """Its calls, in order."""
+    steps: tuple[tuple[Target, ...], ...]
+    """Its calls, in order; those of one step are sent at the same time."""
     propagation: Format
+    """What the sidecars speak."""
+    formats: Mapping[str, Format]
+    """All formats by name, for an application that speaks another."""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Its calls, in order."""
+        return tuple(target for step in self.steps for target in step)
 
 
 class Listener(NamedTuple):
@@ -57,6 +71,16 @@ class Listener(NamedTuple):
     """Istio reads it from the port's name and appProtocol."""
 
 
+class Program(NamedTuple):
+    """A file that labspec brings into a container, in a ConfigMap that all services with it share."""
+
+    config_map: str
+    folder: str
+    """Where it is mounted."""
+    name: str
+    text: str
+
+
 class Container(NamedTuple):
     """The application's container."""
 
@@ -66,6 +90,28 @@ class Container(NamedTuple):
     args: tuple[str, ...]
     readiness: Mapping[str, Any] | None
     requests: Mapping[str, str]
+    program: Program | None = None
+
+
+class Forwarding(NamedTuple):
+    """Which headers of a request an application copies into the requests that it sends because of it."""
+
+    patterns: tuple[str, ...] = ()
+    """Header names, lower case; `*` stands for any characters."""
+    is_known: bool = True
+    """False where nobody says: then both, all of them and none, are possible."""
+    is_all: bool = False
+
+
+class AppTracer(NamedTuple):
+    """An application's own tracer."""
+
+    format: str | None
+    """What it reads and writes; None for what the sidecars speak."""
+    start: Start
+    """How it starts a trace where it gets none."""
+    export: str
+    """`none` where nobody reports its spans, else the protocol."""
 
 
 class Service(Model):
@@ -76,25 +122,47 @@ class Service(Model):
     """How many pods run it."""
     image: Image | None = None
     """Another image than the one that this version of labspec pins for the kind."""
+    mesh: bool = True
+    """Whether its pods have a sidecar; without one they make no spans, and their requests no CLIENT span."""
+    sampling: Sampling | None = None
+    """Another sampling than the lab's for the sidecar of this service; only the first sidecar on a request's path decides."""
 
-    def outgoing(self) -> Calls:
-        """Its calls, in order."""
+    def steps(self) -> Calls:
+        """Its calls: steps in order."""
         return ()
+
+    def outgoing(self) -> Iterator[tuple[Path, Call]]:
+        """Its calls in order, each with its place in `calls`, as if every step were written as a list."""
+        for index, step in enumerate(self.steps()):
+            for number, call in enumerate(step):
+                yield (index, number), call
 
     def listener(self) -> Listener | None:
         """Where it answers; None for a client."""
         return None
 
+    def acts(self, *, called: bool) -> bool:  # noqa: ARG002  # most kinds only answer
+        """Whether it sends requests of its own accord; `called` says whether anybody calls it."""
+        return False
+
+    def user_agent(self) -> str:
+        """The user-agent of its requests; `-` where it sends none."""
+        return "-"
+
     def pause(self) -> str | None:
         """Seconds between two rounds of its own requests, for a client with a loop; None for others."""
         return None
 
-    def answers(self) -> int:
-        """The HTTP status of its answers."""
-        return 200
+    def answers(self, below: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:  # noqa: ARG002  # most kinds answer the same
+        """The HTTP statuses that its answers can have; `below` are those of each of its calls."""
+        return (200,)
 
-    def starts(self) -> Start | None:
-        """How its own tracer starts the traces of its requests; None where its sidecar does."""
+    def forwarding(self) -> Forwarding:
+        """What it hands on."""
+        return Forwarding()
+
+    def own_tracer(self) -> AppTracer | None:
+        """The tracer in the application itself."""
         return None
 
     @abstractmethod

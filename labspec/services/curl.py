@@ -1,15 +1,20 @@
 """A client: a loop of curl calls. Nobody can call it."""
 
+import re
+from collections.abc import Callable, Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from labspec.model import Model, described, duration, seconds
-from labspec.propagation._base import ShellHeaders, Start
-from labspec.services._base import Calls, Container, Service, Site, Target
+from labspec.model import described, duration, seconds
+from labspec.propagation._base import ShellHeaders, shell_headers
+from labspec.services._base import AppTracer, Calls, Container, Service, Site, Target
+from labspec.services._tracer import SilentTracer
 from labspec.shell import literal_for_kubernetes, quote
 
 IMAGE = "curlimages/curl:8.17.0"
+
+_TAG = re.compile(r".*:v?([0-9]+(?:\.[0-9]+)*)")
 
 _INVENTING = (
     "# New ids for each request: constant ones would put all requests into one trace.",
@@ -24,15 +29,6 @@ def _every(value: str) -> str:
 Every = Annotated[str, AfterValidator(_every), described("^(manual|[0-9]{1,6}(ms|s|m|h))$", ("5s", "500ms", "manual"))]
 
 
-class Tracer(Model):
-    """A tracer in the application itself: it starts the traces and reports no span."""
-
-    sampled: bool = True
-    """The decision that it sends; sidecars obey it whatever their own sampling says."""
-    bits: Literal[64, 128] = 128
-    """Width of the trace ids that it invents."""
-
-
 class Curl(Service):
     """A loop of curl calls; each item of `calls` is a request, and a trace, of its own."""
 
@@ -41,16 +37,25 @@ class Curl(Service):
     """The requests of one round, in order."""
     every: Every = "5s"
     """Pause between two rounds; `manual`: only scripts/traffic.sh calls."""
-    tracer: Tracer | None = None
+    tracer: SilentTracer | None = None
     """The app invents the trace ids itself; without it its sidecar starts the trace."""
 
-    def outgoing(self) -> Calls:
-        """Its calls, in order."""
+    def steps(self) -> Calls:
+        """Its requests: steps in order."""
         return self.calls
 
-    def starts(self) -> Start | None:
-        """How its tracer starts the traces of its requests."""
-        return Start(self.tracer.bits, self.tracer.sampled) if self.tracer else None
+    def acts(self, *, called: bool) -> bool:  # noqa: ARG002  # nobody can call it
+        """It sends its requests of its own accord."""
+        return True
+
+    def own_tracer(self) -> AppTracer | None:
+        """The tracer that the loop plays."""
+        return self.tracer.own(self.tracer.export) if self.tracer else None
+
+    def user_agent(self) -> str:
+        """curl's, with the version of its image."""
+        found = _TAG.fullmatch(self.image or IMAGE)
+        return f"curl/{found.group(1)}" if found else "curl"
 
     def pause(self) -> str | None:
         """Seconds between two rounds; None where only scripts/traffic.sh calls."""
@@ -71,11 +76,7 @@ class Curl(Service):
 
     def round(self, site: Site) -> str | None:
         """Each request once; prints a line for each, and what curl says of a failure on stderr."""
-        lines: list[str] = []
-        if self.tracer:
-            lines += _INVENTING
-        for target in site.targets:
-            lines += self._request(site, target, quote(target.url))
+        lines = [*self._inventing(), *self._requests(site, quote)]
         return "\n".join(lines) + "\n"
 
     def _loop(self, site: Site) -> str:
@@ -84,18 +85,36 @@ class Curl(Service):
             why = "Waits: scripts/traffic.sh sends the requests." if site.targets else "Waits: it has no calls."
             return f"# {why}\ntrap 'exit 0' TERM\nwhile true; do sleep 3600 & wait $!; done\n"
         lines = ["# Without the trap the shell, as process 1, would ignore the end of its pod.", "trap 'exit 0' TERM"]
-        if self.tracer:
-            lines += _INVENTING
+        lines += self._inventing()
         lines.append("while true; do")
-        for target in site.targets:
-            lines += [f"  {line}" for line in self._request(site, target, literal_for_kubernetes(quote(target.url)))]
+        lines += [f"  {line}" for line in self._requests(site, lambda url: literal_for_kubernetes(quote(url)))]
         return "\n".join([*lines, f"  sleep {pause} & wait $!", "done"]) + "\n"
+
+    def _inventing(self) -> tuple[str, ...]:
+        return _INVENTING if self.tracer and self.tracer.ids == "random" else ()
+
+    def _requests(self, site: Site, word: Callable[[str], str]) -> Iterator[str]:
+        """The requests of one round; those of a step of several run side by side."""
+        for step in site.steps:
+            for target in step:
+                lines = self._request(site, target, word(target.url))
+                if target.percent < 100:
+                    # $RANDOM of busybox has 15 bits.
+                    lines = [
+                        f"if [ $((RANDOM % 10000)) -lt {round(target.percent * 100)} ]; then",
+                        *(f"  {line}" for line in lines),
+                        "fi",
+                    ]
+                yield from ["{", *(f"  {line}" for line in lines), "} &"] if len(step) > 1 else lines
+            if len(step) > 1:
+                yield "wait"
 
     def _request(self, site: Site, target: Target, url: str) -> list[str]:
         method = {"GET": "", "HEAD": "-I "}.get(target.method, f"-X {target.method} ")
-        start = self.starts()
-        sent = site.propagation.start(start) if start else ShellHeaders((), ())
-        ids, shown = (" traceID=%s spanID=%s", ' "$trace_id" "$span_id"') if start else ("", "")
+        tracer = self.own_tracer()
+        form = site.formats.get(tracer.format or "", site.propagation) if tracer else site.propagation
+        sent = shell_headers(form, tracer.start) if tracer else ShellHeaders((), ())
+        ids, shown = (" traceID=%s spanID=%s", ' "$trace_id" "$span_id"') if tracer else ("", "")
         return [
             *sent.assignments,
             'status=$(curl -sS -o /dev/null -w "%{http_code}" --max-time 5 \\',

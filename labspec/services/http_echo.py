@@ -28,9 +28,9 @@ class HttpEcho(Service):
         """Where it answers."""
         return Listener(self.port, self.targetPort)
 
-    def answers(self) -> int:
+    def answers(self, below: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:  # noqa: ARG002  # it calls nobody
         """The HTTP status of its answers."""
-        return self.status
+        return (self.status,)
 
     def container(self, site: Site) -> Container:  # noqa: ARG002  # it knows nobody
         """The image has no shell: flags say everything."""

@@ -6,12 +6,6 @@ set -euo pipefail
 
 SPEC='istio-jaeger.yaml'
 WORKLOADS=('default frontend' 'default backend')
-TAIL=200
-CLIENTS=('default frontend always')
-TRACERS=('default frontend curl')
-TRACE='s/.* traceID=([0-9a-f]{16}|[0-9a-f]{32}|-) spanID=.*/\1/p'
-SPAN='s/.* spanID=([0-9a-f]{16}|-) service=.*/\1/p'
-ASKED=20
 COLLECTOR='Jaeger'
 COLLECTOR_NAMESPACE='istio-system'
 COLLECTOR_DEPLOYMENT='jaeger'
@@ -19,7 +13,6 @@ COLLECTOR_SERVICE='tracing'
 COLLECTOR_PORT=80
 SERVICES_API='/jaeger/api/services'
 TRACE_API='/jaeger/api/traces/'
-RECEIVER='jaeger-collector.istio-system.svc.cluster.local:9411'
 
 case " $* " in *' -h '* | *' --help '*) sed -n '3,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;; esac
 
@@ -41,8 +34,77 @@ die() {
 
 [[ ! -e $out/.labspec.journal ]] || die "$out is half written: a build was interrupted" "run again: labspec build $SPEC -o $out"
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+case $variant in
+  base)
+    API='meshConfig'
+    TAIL=200
+    CLIENTS=('default frontend always')
+    TRACERS=('default frontend curl')
+    TRACE='s/.* traceID=([0-9a-f]{16}|[0-9a-f]{32}|-) spanID=.*/\1/p'
+    NOTHING='-'
+    SPAN='s/.* spanID=([0-9a-f]{16}|-) service=.*/\1/p'
+    ASKED=20
+    RECEIVER='jaeger-collector.istio-system.svc.cluster.local:9411'
+    ;;
+  telemetry)
+    API='telemetry'
+    TAIL=200
+    CLIENTS=('default frontend always')
+    TRACERS=('default frontend curl')
+    TRACE='s/.* traceID=([0-9a-f]{16}|[0-9a-f]{32}|-) spanID=.*/\1/p'
+    NOTHING='-'
+    SPAN='s/.* spanID=([0-9a-f]{16}|-) service=.*/\1/p'
+    ASKED=20
+    RECEIVER='jaeger-collector.istio-system.svc.cluster.local:9411'
+    ;;
+  w3c)
+    API='telemetry'
+    TAIL=200
+    CLIENTS=('default frontend always')
+    TRACERS=('default frontend curl')
+    TRACE='s/.* traceID=([0-9a-f]{16}|[0-9a-f]{32}|-) spanID=.*/\1/p'
+    NOTHING='-'
+    SPAN='s/.* spanID=([0-9a-f]{16}|-) service=.*/\1/p'
+    ASKED=20
+    RECEIVER='jaeger-collector.istio-system.svc.cluster.local:4317'
+    ;;
+  one-percent)
+    API='meshConfig'
+    TAIL=598
+    CLIENTS=('default frontend sometimes 1 299 299')
+    TRACERS=()
+    TRACE='s/.* traceID=([0-9a-f]{16}|[0-9a-f]{32}|-) spanID=.*/\1/p'
+    NOTHING='-'
+    SPAN='s/.* spanID=([0-9a-f]{16}|-) service=.*/\1/p'
+    ASKED=299
+    RECEIVER=''
+    ;;
+  json-logs)
+    API='meshConfig'
+    TAIL=200
+    CLIENTS=('default frontend always')
+    TRACERS=('default frontend curl')
+    TRACE='s/.*[{,]"traceID":"?([0-9a-f]{16}|[0-9a-f]{32}|null)"?[,}].*/\1/p'
+    NOTHING='null'
+    SPAN='s/.*[{,]"spanID":"?([0-9a-f]{16}|null)"?[,}].*/\1/p'
+    ASKED=20
+    RECEIVER='jaeger-collector.istio-system.svc.cluster.local:9411'
+    ;;
+  *) die "this lab has no variant \"$variant\"" "it has: base, telemetry, w3c, one-percent, json-logs" ;;
+esac
+chosen= # what stands after a script's name where one is shown
+[[ $variant == base ]] || chosen=" $variant"
+
+if [[ $API == telemetry ]]; then
+  hints=("a Telemetry resource gives the sidecars their tracer, within seconds: ${kubectl[*]} get telemetries.telemetry.istio.io --all-namespaces"
+    "is it this lab's? $out/scripts/deploy.sh$chosen" "it names a provider, a setting of the mesh: $out/scripts/install.sh$chosen")
+fi
+
+if [[ $API == meshConfig ]]; then
+  hints=("a sidecar reads its tracer's settings when it starts: $out/scripts/restart.sh$chosen"
+    "they are settings of the mesh: $out/scripts/install.sh$chosen")
+fi
 
 limit=${LABSPEC_WAIT:-30} # seconds that one thing may take to become ready
 
@@ -70,8 +132,8 @@ log_of() { # NAMESPACE NAME CONTAINER
 
 no_log() {
   cat "$tmp/errors" >&2
-  die "no log of container $3 of $2 in namespace $1: kubectl says why above" "is the lab deployed? $out/scripts/deploy.sh" \
-    "has its pod a sidecar? $out/scripts/restart.sh"
+  die "no log of container $3 of $2 in namespace $1: kubectl says why above" "is the lab deployed? $out/scripts/deploy.sh$chosen" \
+    "has its pod a sidecar? $out/scripts/restart.sh$chosen"
 }
 
 read_logs() { # into $tmp: a file for each sidecar, and one of what each app with a tracer says it sent
@@ -81,7 +143,7 @@ read_logs() { # into $tmp: a file for each sidecar, and one of what each app wit
     log_of "$namespace" "$name" istio-proxy >"$tmp/$namespace.$name.log"
   done
   local container
-  for row in "${TRACERS[@]}"; do
+  for row in ${TRACERS[@]+"${TRACERS[@]}"}; do
     read -r namespace name container <<<"$row"
     log_of "$namespace" "$name" "$container" >"$tmp/app"
     sed -nE 's/.* traceID=([0-9a-f]+) spanID=([0-9a-f]+)$/\1 \2/p' "$tmp/app" >"$tmp/$namespace.$name.sent"
@@ -97,19 +159,21 @@ show() {
   done
 }
 
-newest() { # MOST: of the lines that come in, each once, the last first
-  awk -v most="$1" '$0 != "-" { line[NR] = $0 }
+newest() { # MOST: of the ids that come in (- and null are none), each once, the last first
+  awk -v most="$1" '/^[0-9a-f]/ { line[NR] = $0 }
     END { for (i = NR; i > 0 && most > 0; i--) if (line[i] != "" && !seen[line[i]]++) { print line[i]; most-- } }'
 }
 
 logged_ids() { LC_ALL=C sed -nE "$TRACE" "$tmp/$client.log" | newest "$1"; }
+
+holders() { grep -lF -e "$trace" "$tmp"/*.log | wc -l; } # how many sidecars have logged it
 
 followed() { # sets trace: the newest id that the client's sidecar and another have logged, if possible one that the app says it sent
   local ids sent=
   ids=$(logged_ids "$TAIL")
   if [[ -s $tmp/$client.sent ]]; then sent=$(cut -d ' ' -f 1 "$tmp/$client.sent" | grep -Ff - <(printf '%s\n' "$ids") || true); fi
   for trace in $sent $ids; do
-    [[ $(grep -lF -e "$trace" "$tmp"/*.log | wc -l) -lt 2 ]] || return 0
+    [[ $(holders) -lt 2 ]] || return 0
   done
   return 1
 }
@@ -126,21 +190,22 @@ all_followed() {
 
 not_followed() {
   if [[ -z $(LC_ALL=C sed -nE "$TRACE" "$tmp/$client.log") ]]; then
-    die "$name's sidecar shows no line in this lab's format" "it logs requests: $out/scripts/traffic.sh" \
-      "the format is a setting of the mesh: $out/scripts/install.sh"
+    die "$name's sidecar shows no line in this lab's format" "it logs requests: $out/scripts/traffic.sh$chosen" \
+      "the format is a setting of the mesh: $out/scripts/install.sh$chosen"
   elif [[ -z $(logged_ids 1) ]]; then
-    die "$name's sidecar logs - instead of a trace id" "its tracer is not active (or the lines are of TCP connections, which have no trace)" \
-      "a sidecar reads its tracer's settings when it starts: $out/scripts/restart.sh" "they are settings of the mesh: $out/scripts/install.sh"
+    die "$name's sidecar logs $NOTHING instead of a trace id" "its tracer is not active (or the lines are of TCP connections, which have no trace)" "${hints[@]}"
   fi
-  die "no other sidecar logged a trace id of $name's" "has the service that it calls a sidecar? $out/scripts/restart.sh" "does it answer? $out/scripts/traffic.sh"
+  die "no other sidecar logged a trace id of $name's" "has the service that it calls a sidecar? $out/scripts/restart.sh$chosen" \
+    "does it answer? $out/scripts/traffic.sh$chosen"
 }
+
 
 spans() { # who has which span of the trace
   local file sidecar
   [[ ! -s $tmp/$client.sent ]] || awk -v trace="$trace" -v who="$name's app" 'index(trace, $1) { print $2, "sent by " who; exit }' "$tmp/$client.sent"
   for file in "$tmp"/*.log; do
     sidecar=${file##*/} sidecar=${sidecar#*.} sidecar=${sidecar%.log}
-    grep -F -e "$trace" "$file" | LC_ALL=C sed -nE "$SPAN" | awk -v who="$sidecar's sidecar" '$0 != "-" { print $0, "logged by " who }' || true
+    grep -F -e "$trace" "$file" | LC_ALL=C sed -nE "$SPAN" | awk -v who="$sidecar's sidecar" '/^[0-9a-f]/ { print $0, "logged by " who }' || true
   done
 }
 
@@ -150,8 +215,7 @@ differ() {
   same=$(cut -d ' ' -f 1 <<<"$found" | sort | uniq -d)
   printf '2. The span ids in it:\n'
   while read -r line; do printf '   %s\n' "$line"; done <<<"$found"
-  [[ -z $same ]] || die "these are not all different" "a sidecar whose tracer is not active hands on the headers that it got, and logs them" \
-    "a sidecar reads its tracer's settings when it starts: $out/scripts/restart.sh" "they are settings of the mesh: $out/scripts/install.sh"
+  [[ -z $same ]] || die "these are not all different" "a sidecar whose tracer is not active hands on the headers that it got, and logs them" "${hints[@]}"
   printf '   All differ: each sidecar made a span of its own.\n'
 }
 
@@ -179,21 +243,28 @@ forwarded() { # true also when kubectl has ended: there is nothing to wait for t
 not_forwarded() {
   cat "$tmp/forward" >&2
   if grep -qi 'address already in use' "$tmp/forward"; then
-    die "port $wanted of this machine is taken" "choose another: UI_PORT=$((wanted + 1)) $out/scripts/ui.sh"
+    die "port $wanted of this machine is taken" "choose another: UI_PORT=$((wanted + 1)) $out/scripts/ui.sh$chosen"
   fi
-  die "no connection to $COLLECTOR (service/$COLLECTOR_SERVICE in namespace $COLLECTOR_NAMESPACE)" "is it deployed and ready? $out/scripts/deploy.sh"
+  die "no connection to $COLLECTOR (service/$COLLECTOR_SERVICE in namespace $COLLECTOR_NAMESPACE)" "is it deployed and ready? $out/scripts/deploy.sh$chosen"
 }
 
 no_json() {
   grep -hEv '^(Forwarding|Handling)' "$tmp/forward" "$tmp/curl" | sort -u >&2 || true
   die "$COLLECTOR gives no JSON at $SERVICES_API" \
     "its log: ${kubectl[*]} logs --namespace=$COLLECTOR_NAMESPACE deployment/$COLLECTOR_DEPLOYMENT" \
-    "is it this lab's? $out/scripts/preflight.sh"
+    "is it this lab's? $out/scripts/preflight.sh$chosen"
 }
 
 ask() { # PATH: sets answer; for a path that it does not know the collector has a web page, so only JSON counts
   kill -0 "$forward" 2>/dev/null || open
   answer=$(curl -sS --noproxy '*' --max-time 5 "http://127.0.0.1:$port$1" 2>"$tmp/curl") && [[ $answer == '{'* ]]
+}
+
+reached() { # connects to the collector
+  [[ -z $forward ]] || return 0
+  # Spans come within 5 seconds, and a collector may remember how it showed half a trace.
+  sleep "${LABSPEC_POLL:-5}"
+  connect
 }
 
 held() { # whether the collector has one of $ids; sets trace
@@ -206,9 +277,22 @@ held() { # whether the collector has one of $ids; sets trace
 }
 
 always() {
-  await held || die "$COLLECTOR has no trace $trace" "an id in a log is no trace yet: the sidecar must send its span, to $RECEIVER" \
-    "a sidecar reads that address when it starts: $out/scripts/restart.sh" "it is a setting of the mesh: $out/scripts/install.sh"
-  printf '3. %s has the trace. Look at it: %s/scripts/ui.sh\n' "$COLLECTOR" "$out"
+  await held || die "$COLLECTOR has no trace $trace" "an id in a log is no trace yet: the sidecar must send its span, to $RECEIVER" "${hints[@]}"
+  printf '3. %s has the trace. Look at it: %s/scripts/ui.sh%s\n' "$COLLECTOR" "$out" "$chosen"
+}
+
+sometimes() {
+  local count percent enough rounds
+  read -r _ _ _ percent enough rounds _ <<<"$row"
+  count=$(wc -w <<<"$ids" | tr -d ' ')
+  if await held; then
+    printf '3. %s has the trace %s (%s %% of the requests are sampled). Look at it: %s/scripts/ui.sh%s\n' "$COLLECTOR" "$trace" "$percent" "$out" "$chosen"
+    return
+  fi
+  printf '3. %s has no trace of the newest %s ids.\n' "$COLLECTOR" "$count"
+  awk -v percent="$percent" -v count="$count" -v enough="$enough" 'BEGIN {
+    printf "   With %s %% sampled that happens in %.0f of 100 cases; of %d requests one is sampled in 95 of 100.\n", percent, 100 * (1 - percent / 100) ^ count, enough }'
+  if [[ -n $rounds ]] && ((enough <= ASKED)); then printf '   Send so many: %s/scripts/traffic.sh %s %s\n' "$out" "$variant" "$rounds"; fi
 }
 
 await all_followed || true
@@ -222,6 +306,6 @@ for row in "${CLIENTS[@]}"; do
   printf '1. More than one sidecar logged the trace id %s.\n' "$trace"
   differ
   if [[ $rule == always ]]; then ids=$trace; else ids=$(logged_ids "$ASKED"); fi
-  [[ -n $forward ]] || connect
+  reached
   "$rule"
 done

@@ -11,11 +11,7 @@ ISTIO_VERSION='1.30'
 KUBERNETES_FIRST=32
 KUBERNETES_LAST=36
 SERVICE_KINDS='deployment.apps,service,serviceaccount'
-SERVICE_OBJECTS='ServiceAccount/frontend
-Deployment/frontend
-ServiceAccount/backend
-Service/backend
-Deployment/backend'
+ISTIO_KINDS=(telemetries.telemetry.istio.io)
 COLLECTOR='jaeger'
 COLLECTOR_NAMESPACE='istio-system'
 COLLECTOR_KINDS='deployment.apps,configmap,service,serviceaccount'
@@ -46,8 +42,27 @@ die() {
 
 [[ ! -e $out/.labspec.journal ]] || die "$out is half written: a build was interrupted" "run again: labspec build $SPEC -o $out"
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+case $variant in
+  base | one-percent | json-logs)
+    SERVICE_OBJECTS='ServiceAccount/frontend
+Deployment/frontend
+ServiceAccount/backend
+Service/backend
+Deployment/backend'
+    ;;
+  telemetry | w3c)
+    SERVICE_OBJECTS='ServiceAccount/frontend
+Deployment/frontend
+ServiceAccount/backend
+Service/backend
+Deployment/backend
+Telemetry/istio-jaeger'
+    ;;
+  *) die "this lab has no variant \"$variant\"" "it has: base, telemetry, w3c, one-percent, json-logs" ;;
+esac
+chosen= # what stands after a script's name where one is shown
+[[ $variant == base ]] || chosen=" $variant"
 
 read -ra istioctl <<<"${ISTIOCTL:-istioctl}"
 [[ -z ${KUBE_CONTEXT:-} ]] || istioctl+=("--context=$KUBE_CONTEXT")
@@ -64,12 +79,19 @@ istioctl_fault() { # prints what is wrong with istioctl, nothing when all is wel
   fi
 }
 
+istio_kinds() { # prints the lab's kinds that the cluster has from Istio, each after a comma: kubectl looks for no others
+  local found kind
+  found=$("${kubectl[@]}" get customresourcedefinitions "${ISTIO_KINDS[@]}" --ignore-not-found --output=name) || return
+  for kind in $found; do printf ',%s' "${kind#*/}"; done
+}
+
 newline=$'\n'
 owner='{.metadata.labels.app\.kubernetes\.io/part-of}/{.metadata.labels.app\.kubernetes\.io/managed-by}'
 
 foreign() { # namespace, kinds, Kind/name of each object of the lab: prints those that stand there and are not this lab's
-  local found object label
-  found=$("${kubectl[@]}" get "$2" --namespace="$1" --output="jsonpath={range .items[*]}{.kind}/{.metadata.name} $owner{\"\\n\"}{end}") || return
+  local found more object label
+  more=$(istio_kinds) || return
+  found=$("${kubectl[@]}" get "$2$more" --namespace="$1" --output="jsonpath={range .items[*]}{.kind}/{.metadata.name} $owner{\"\\n\"}{end}") || return
   while read -r object label; do
     [[ $label != "$LAB/labspec" ]] || continue
     [[ $newline$3$newline != *"$newline$object$newline"* ]] || printf '%s\n' "$object"
@@ -136,7 +158,7 @@ check_injection() { # the namespace's labels istio-injection and istio.io/rev
   fi
 }
 
-check_namespace() { # the lab uses this one, and does not make it
+check_given_namespace() { # the lab uses this one, and does not make it
   local state name injection revision
   state=$(namespace_state "$NAMESPACE") || { unreadable "namespace $NAMESPACE"; return; }
   IFS='|' read -r name _ injection revision <<<"$state"
@@ -162,10 +184,10 @@ check_collector() {
 
 check_istioctl
 if check_kubectl && check_cluster; then
-  check_namespace
+  check_given_namespace
   check_services
   check_collector
 fi
 
 ((problems == 0)) || die "problems to settle first: $problems"
-printf 'Nothing is in the way. Next: %s\n' "$out/scripts/install.sh"
+printf 'Nothing is in the way. Next: %s\n' "$out/scripts/install.sh$chosen"

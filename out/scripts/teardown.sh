@@ -12,6 +12,7 @@ ISTIO_VERSION='1.30'
 ISTIO_NAMESPACE='istio-system'
 SELECTOR='app.kubernetes.io/part-of=istio-jaeger,app.kubernetes.io/managed-by=labspec'
 KINDS='deployment.apps,configmap,service,serviceaccount'
+ISTIO_KINDS=(telemetries.telemetry.istio.io)
 
 case " $* " in *' -h '* | *' --help '*) sed -n '3,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;; esac
 
@@ -67,17 +68,26 @@ istioctl_fault() { # prints what is wrong with istioctl, nothing when all is wel
   fi
 }
 
+istio_kinds() { # prints the lab's kinds that the cluster has from Istio, each after a comma: kubectl looks for no others
+  local found kind
+  found=$("${kubectl[@]}" get customresourcedefinitions "${ISTIO_KINDS[@]}" --ignore-not-found --output=name) || return
+  for kind in $found; do printf ',%s' "${kind#*/}"; done
+}
+
+kinds=$(istio_kinds) || die "the kinds of the cluster could not be read" "does the cluster answer? kubectl version"
+kinds=$KINDS$kinds
+
 for namespace in $NAMESPACES; do
-  found=$("${kubectl[@]}" get "$KINDS" --namespace="$namespace" --selector="$SELECTOR" --output=name) ||
+  found=$("${kubectl[@]}" get "$kinds" --namespace="$namespace" --selector="$SELECTOR" --output=name) ||
     die "namespace $namespace could not be read" "does the cluster answer? kubectl version"
   if [[ -z $found ]]; then
     printf 'Nothing of this lab is in namespace %s.\n' "$namespace"
     continue
   fi
   # In the foreground: a Deployment is gone when its pods are.
-  "${kubectl[@]}" delete "$KINDS" --namespace="$namespace" --selector="$SELECTOR" --cascade=foreground --timeout="${limit}s" ||
+  "${kubectl[@]}" delete "$kinds" --namespace="$namespace" --selector="$SELECTOR" --cascade=foreground --timeout="${limit}s" ||
     die "not everything in namespace $namespace was gone within $limit seconds" \
-      "what is left: kubectl get $KINDS,pods --namespace=$namespace --selector=$SELECTOR"
+      "what is left: kubectl get $kinds,pods --namespace=$namespace --selector=$SELECTOR"
 done
 
 [[ $istio == yes ]] || exit 0

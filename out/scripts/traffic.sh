@@ -7,20 +7,7 @@ set -euo pipefail
 SPEC='istio-jaeger.yaml'
 PART_OF='app.kubernetes.io/part-of=istio-jaeger'
 CLIENTS=('default frontend curl')
-# shellcheck disable=SC2016 # not for this shell to expand
-ROUNDS=(
-  '# New ids for each request: constant ones would put all requests into one trace.
-random_hex() { tr -d - </proc/sys/kernel/random/uuid | cut -c 1-$1; }
-trace_id=$(random_hex 16)
-span_id=$(random_hex 16)
-status=$(curl -sS -o /dev/null -w "%{http_code}" --max-time 5 \
-  -H "x-b3-traceid: $trace_id" \
-  -H "x-b3-spanid: $span_id" \
-  -H "x-b3-sampled: 1" \
-  http://backend/)
-printf "GET %s %s traceID=%s spanID=%s\n" http://backend/ "$status" "$trace_id" "$span_id"
-'
-)
+REQUESTS=1
 EXPECTED=('GET http://backend/ 200')
 STATUS='200'
 
@@ -48,8 +35,51 @@ rounds=${2:-10}
 [[ $rounds =~ ^[1-9][0-9]{0,3}$ ]] || die "\"$rounds\" is no number of rounds" "write one from 1 to 9999"
 if [[ $# -eq 2 ]]; then set -- "$1"; fi
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+case $variant in
+  base | telemetry | json-logs)
+    # shellcheck disable=SC2016 # not for this shell to expand
+    ROUNDS=(
+      '# New ids for each request: constant ones would put all requests into one trace.
+random_hex() { tr -d - </proc/sys/kernel/random/uuid | cut -c 1-$1; }
+trace_id=$(random_hex 16)
+span_id=$(random_hex 16)
+status=$(curl -sS -o /dev/null -w "%{http_code}" --max-time 5 \
+  -H "x-b3-traceid: $trace_id" \
+  -H "x-b3-spanid: $span_id" \
+  -H "x-b3-sampled: 1" \
+  http://backend/)
+printf "GET %s %s traceID=%s spanID=%s\n" http://backend/ "$status" "$trace_id" "$span_id"
+'
+    )
+    ;;
+  w3c)
+    # shellcheck disable=SC2016 # not for this shell to expand
+    ROUNDS=(
+      '# New ids for each request: constant ones would put all requests into one trace.
+random_hex() { tr -d - </proc/sys/kernel/random/uuid | cut -c 1-$1; }
+trace_id=0000000000000000$(random_hex 16)
+span_id=$(random_hex 16)
+status=$(curl -sS -o /dev/null -w "%{http_code}" --max-time 5 \
+  -H "traceparent: 00-$trace_id-$span_id-01" \
+  http://backend/)
+printf "GET %s %s traceID=%s spanID=%s\n" http://backend/ "$status" "$trace_id" "$span_id"
+'
+    )
+    ;;
+  one-percent)
+    # shellcheck disable=SC2016 # not for this shell to expand
+    ROUNDS=(
+      'status=$(curl -sS -o /dev/null -w "%{http_code}" --max-time 5 \
+  http://backend/)
+printf "GET %s %s\n" http://backend/ "$status"
+'
+    )
+    ;;
+  *) die "this lab has no variant \"$variant\"" "it has: base, telemetry, w3c, one-percent, json-logs" ;;
+esac
+chosen= # what stands after a script's name where one is shown
+[[ $variant == base ]] || chosen=" $variant"
 
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
@@ -60,13 +90,14 @@ for ((i = 0; i < ${#CLIENTS[@]}; i++)); do
   # One exec for all rounds. In the app's container: its requests pass the sidecar, those of istio-proxy itself would not.
   "${kubectl[@]}" exec --pod-running-timeout=20s --namespace="$namespace" "deployment/$name" --container="$container" -- sh -c "for round in \$(seq $rounds); do
 ${ROUNDS[i]}done" | tee -a "$lines" || die "the requests of $name could not be sent from its pod" \
-    "is it there and ready? ${kubectl[*]} get pods --namespace=$namespace --selector=app=$name" "if not: $out/scripts/deploy.sh"
+    "is it there and ready? ${kubectl[*]} get pods --namespace=$namespace --selector=app=$name" "if not: $out/scripts/deploy.sh$chosen"
 done
 
 answered() { cut -d ' ' -f 1-3 "$lines"; }
 as_expected() { grep -Fx "$@" -f <(printf '%s\n' "${EXPECTED[@]}"); }
 
-total=$((rounds * ${#EXPECTED[@]}))
+total=$((rounds * REQUESTS))
+
 right=$(answered | as_expected -c || true)
 result="$right of $total requests answered $STATUS"
 if [[ $right -eq $total ]]; then
@@ -82,8 +113,8 @@ while read -r status; do
     403) causes+=("403: an authorization policy forbids it: ${kubectl[*]} get authorizationpolicies -A") ;;
     404) causes+=("404: something else answers under that name: ${kubectl[*]} get services,virtualservices -A") ;;
     5??) causes+=("$status: a sidecar reached no ready pod, or the service failed: ${kubectl[*]} get pods -A --selector=$PART_OF") ;;
-    *) causes+=("$status: the service answers otherwise than this lab's: $out/scripts/deploy.sh") ;;
+    *) causes+=("$status: the service answers otherwise than this lab's: $out/scripts/deploy.sh$chosen") ;;
   esac
 done < <(cut -d ' ' -f 3 <<<"$wrong" | sort -u)
 sort <<<"$wrong" | uniq -c >&2
-die "$result" ${causes[@]+"${causes[@]}"} "the sidecars' log lines say more: $out/scripts/logs.sh"
+die "$result" ${causes[@]+"${causes[@]}"} "the sidecars' log lines say more: $out/scripts/logs.sh$chosen"

@@ -14,7 +14,6 @@ COLLECTOR_PORT=80
 SERVICES_API='/jaeger/api/services'
 LOCAL_PORT=16686
 PAGE='/jaeger/search'
-SERVICES=(frontend.default backend.default)
 
 case " $* " in *' -h '* | *' --help '*) sed -n '3,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;; esac
 
@@ -42,8 +41,22 @@ if [[ ${1-} == --check ]]; then
   shift
 fi
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+case $variant in
+  base | telemetry | w3c | json-logs)
+    SERVICES=(frontend.default backend.default)
+    POSSIBLE=()
+    RARE=''
+    ;;
+  one-percent)
+    SERVICES=()
+    POSSIBLE=(frontend.default backend.default)
+    RARE='Only 1 % of the requests are sampled'
+    ;;
+  *) die "this lab has no variant \"$variant\"" "it has: base, telemetry, w3c, one-percent, json-logs" ;;
+esac
+chosen= # what stands after a script's name where one is shown
+[[ $variant == base ]] || chosen=" $variant"
 
 limit=${LABSPEC_WAIT:-30} # seconds that one thing may take to become ready
 
@@ -88,16 +101,16 @@ forwarded() { # true also when kubectl has ended: there is nothing to wait for t
 not_forwarded() {
   cat "$tmp/forward" >&2
   if grep -qi 'address already in use' "$tmp/forward"; then
-    die "port $wanted of this machine is taken" "choose another: UI_PORT=$((wanted + 1)) $out/scripts/ui.sh"
+    die "port $wanted of this machine is taken" "choose another: UI_PORT=$((wanted + 1)) $out/scripts/ui.sh$chosen"
   fi
-  die "no connection to $COLLECTOR (service/$COLLECTOR_SERVICE in namespace $COLLECTOR_NAMESPACE)" "is it deployed and ready? $out/scripts/deploy.sh"
+  die "no connection to $COLLECTOR (service/$COLLECTOR_SERVICE in namespace $COLLECTOR_NAMESPACE)" "is it deployed and ready? $out/scripts/deploy.sh$chosen"
 }
 
 no_json() {
   grep -hEv '^(Forwarding|Handling)' "$tmp/forward" "$tmp/curl" | sort -u >&2 || true
   die "$COLLECTOR gives no JSON at $SERVICES_API" \
     "its log: ${kubectl[*]} logs --namespace=$COLLECTOR_NAMESPACE deployment/$COLLECTOR_DEPLOYMENT" \
-    "is it this lab's? $out/scripts/preflight.sh"
+    "is it this lab's? $out/scripts/preflight.sh$chosen"
 }
 
 ask() { # PATH: sets answer; for a path that it does not know the collector has a web page, so only JSON counts
@@ -109,25 +122,35 @@ ui_port=${UI_PORT:-$LOCAL_PORT}
 if [[ $check == yes ]]; then connect; else connect "$ui_port"; fi
 printf '%s answers.\n' "$COLLECTOR"
 
-listed() { # whether the collector knows every service
-  local service
-  missing=" ${SERVICES[*]}"
-  ask "$SERVICES_API" || return 1
-  missing=
-  for service in "${SERVICES[@]}"; do
-    [[ $answer == *"\"$service\""* ]] || missing="$missing $service"
-  done
-  [[ -z $missing ]]
-}
+if [[ ${#SERVICES[@]} -gt 0 ]]; then
+  listed() { # whether the collector knows every service
+    local service
+    missing=" ${SERVICES[*]}"
+    ask "$SERVICES_API" || return 1
+    missing=
+    for service in "${SERVICES[@]}"; do
+      [[ $answer == *"\"$service\""* ]] || missing="$missing $service"
+    done
+    [[ -z $missing ]]
+  }
 
-if await listed; then
+  await listed || die "$COLLECTOR has no spans of:$missing" "it gets some with the first requests: $out/scripts/traffic.sh$chosen" \
+    "if there were requests: $out/scripts/logs.sh$chosen says more"
   printf 'It has spans of: %s\n' "${SERVICES[*]}"
-else
-  die "$COLLECTOR has no spans of:$missing" "it gets some with the first requests: $out/scripts/traffic.sh" "if there were requests: $out/scripts/logs.sh says more"
+fi
+
+if [[ ${#POSSIBLE[@]} -gt 0 ]]; then
+  missing='' present=''
+  ask "$SERVICES_API" || no_json
+  for service in "${POSSIBLE[@]}"; do
+    if [[ $answer == *"\"$service\""* ]]; then present="$present $service"; else missing="$missing $service"; fi
+  done
+  [[ -z $present ]] || printf 'It has spans of:%s\n' "$present"
+  [[ -z $missing ]] || printf 'It has no spans of:%s. %s: send more with %s/scripts/traffic.sh%s\n' "$missing" "$RARE" "$out" "$chosen"
 fi
 
 if [[ $check == yes ]]; then
-  printf 'To open its page: %s/scripts/ui.sh\n' "$out"
+  printf 'To open its page: %s/scripts/ui.sh%s\n' "$out" "$chosen"
   exit
 fi
 

@@ -9,9 +9,10 @@ import pytest
 
 from tests.real import verification
 from tests.real.cluster import cluster
+from tests.real.kustomizing import kustomize
 from tests.real.mesh import mesh
 
-__all__ = ["cluster", "mesh"]  # fixtures
+__all__ = ["cluster", "kustomize", "mesh"]  # fixtures
 
 
 def _folder() -> Path:

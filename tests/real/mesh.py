@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from labspec.mesh import ROOT_NAMESPACE
 from tests.conftest import ROOT
 from tests.real.cases import Case, cases
 from tests.real.cluster import Cluster, free_ports, held, until
@@ -142,6 +143,15 @@ def running_istiod(program: str, istioctl: str, cluster: Cluster, operator: Path
         yield mesh
 
 
+def given_namespaces() -> set[str]:
+    """The namespaces that labs use, and neither make nor get from Kubernetes and Istio."""
+    used = {ELSEWHERE}
+    for plan in (case.plan() for case in cases()):
+        used |= {plan.namespace} - ({plan.namespace} if plan.owns_namespace else set())
+        used |= {plan.collector.namespace} - {plan.namespace} if plan.collector else set()
+    return used - {"default", ROOT_NAMESPACE}
+
+
 @pytest.fixture(scope="session")
 def mesh(tool: Callable[..., str], cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     """Istio in it, and the namespaces that labs use and do not make.
@@ -150,9 +160,8 @@ def mesh(tool: Callable[..., str], cluster: Cluster, tmp_path_factory: pytest.Te
     """
     folder = tmp_path_factory.mktemp("mesh")
     cases()[0].build(folder)
-    operator = folder / "istio" / "operator.yaml"
-    used = {plan.namespace for plan in (case.plan() for case in cases()) if not plan.owns_namespace}
-    for name in sorted({*used, ELSEWHERE} - {"default"}):
+    operator = cases()[0].operator(folder)
+    for name in sorted(given_namespaces()):
         cluster.do("create", "namespace", name)
     with running_istiod(tool("pilot-discovery"), tool("istioctl"), cluster, operator) as found:
         yield found

@@ -9,30 +9,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
 from labspec.mesh import Proxy, Tracer
 from labspec.plan import Plan, Workload
+from tests.real.comparison import Comparison
 
 VERSION = "v0.0.0-20260827124520-eed52ebb66ad"
 """Of the Go module istio.io/istio."""
 
-_SPANS = {"zipkin": "/api/v2/spans"}
-"""Tracer -> the path that its spans are posted to."""
+_WAYS = {"zipkin": ("http", "/api/v2/spans"), "otlp-grpc": ("grpc", None), "otlp-http": ("http", "/v1/traces")}
+"""Protocol -> how spans go, and the path that they are posted to."""
 
-
-class Comparison:
-    """Counts what was held against the plan, and keeps what was otherwise."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.disagreements: list[str] = []
-
-    def same(self, what: str, found: object, planned: object) -> None:
-        """Notes one comparison."""
-        self.count += 1
-        if found != planned:
-            self.disagreements.append(f"{what}: {found!r}, planned {planned!r}")
+_OPTIONS = {"b3": "USE_B3", "b3+w3c": "USE_B3_WITH_W3C_PROPAGATION"}
+"""Propagation format -> which headers Envoy's zipkin tracer is told to use; its opentelemetry tracer knows one format."""
 
 
 class Refused(NamedTuple):
@@ -42,45 +31,22 @@ class Refused(NamedTuple):
 
 
 def namespaces(plan: Plan) -> str:
-    """The namespace that a lab expects to find, as a manifest before its own."""
-    if plan.owns_namespace:
-        return ""
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": plan.namespace}}
-    return json.dumps(body) + "\n---\n"
+    """The namespaces that a lab expects to find, as manifests before its own."""
+    expected = {plan.namespace, *([plan.collector.namespace] if plan.collector else [])}
+    made = {plan.namespace} if plan.owns_namespace else set()
+    bodies = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in expected - made]
+    # That of Istio comes with Istio.
+    return "".join(
+        f"{json.dumps(body)}\n---\n" for body in bodies if body["metadata"] != {"name": plan.istio_namespace}
+    )
 
 
-def rendered(program: str, folder: Path) -> str:
-    """The objects that `kubectl apply -k` would send, by kubectl or kustomize."""
-    verb = "kustomize" if Path(program).name == "kubectl" else "build"
-    done = subprocess.run([program, verb, str(folder)], capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def selected(plan: Plan, stream: str) -> Comparison:
-    """Whether the selector of the scripts finds every rendered object, and each pod runs what the plan says."""
-    comparison = Comparison()
-    wanted = {"app.kubernetes.io/part-of": plan.name, "app.kubernetes.io/managed-by": "labspec"}
-    containers = {(workload.namespace, workload.name): workload.container for workload in plan.workloads}
-    for body in yaml.safe_load_all(stream):
-        metadata = body["metadata"]
-        who = f"{body['kind']} {metadata['name']}"
-        own = metadata.get("labels", {})
-        comparison.same(f"{who}: labels", {label: own.get(label) for label in wanted}, wanted)
-        container = containers.get((metadata.get("namespace", ""), metadata["name"]))
-        if body["kind"] == "Deployment" and container is not None:
-            run = body["spec"]["template"]["spec"]["containers"][0]
-            seen = (run["image"], tuple(run.get("command", ())), tuple(run.get("args", ())))
-            comparison.same(f"{who}: what runs", seen, (container.image, container.command, container.args))
-    return comparison
-
-
-def report(program: str, plan: Plan, folder: Path, stream: str, dump: Path | None = None) -> dict[str, Any] | Refused:
-    """What Istio makes of the lab in `folder`, whose rendered objects are `stream`."""
+def report(program: str, plan: Plan, operator: Path, stream: str, dump: Path | None = None) -> dict[str, Any] | Refused:
+    """What Istio with the settings of `operator` makes of the lab whose rendered objects are `stream`."""
     done = subprocess.run(
         [
             program,
-            *("-iop", str(folder / "istio" / "operator.yaml"), "-manifests", "-"),
+            *("-iop", str(operator), "-manifests", "-"),
             *("-istio-version", f"{plan.istio_version}.0", *(("-dump", str(dump)) if dump else ())),
         ],
         input=namespaces(plan) + stream,
@@ -116,20 +82,33 @@ def compared(plan: Plan, found: dict[str, Any] | Refused) -> Comparison:
 
 def _silence(comparison: Comparison, plan: Plan, found: dict[str, Any]) -> None:
     """Nothing that the plan does not predict: a lab without a tracer has none, a rate of 0 samples nothing."""
+    running = {workload.name for workload in plan.workloads if workload.replicas}
     predicted = set()
     for proxy in plan.mesh.proxies:
+        if proxy.service not in running:
+            continue
         if proxy.tracer.value is None:
-            predicted.add("tracing-off")
+            predicted.add("no-provider" if _is_untold(plan) else "tracing-off")
         elif proxy.sampling.value == 0:
             predicted.add("zero-sampling")
     said = {finding["code"] for finding in found["findings"] if finding["level"] != "info"}
-    comparison.same("findings", said, predicted if any(workload.replicas for workload in plan.workloads) else set())
-    for log in ("istiodLog", "warnings", "resourceWarnings", "operatorWarnings", "ignored"):
+    comparison.same("findings", said, predicted)
+    absent = [each for each in plan.workloads if each.has_service and not each.replicas]
+    warnings = [f"Service {each.namespace}/{each.name} selects no pod" for each in absent]
+    comparison.same("warnings", sorted(found.get("warnings", [])), sorted(warnings))
+    for log in ("istiodLog", "resourceWarnings", "operatorWarnings", "ignored"):
         comparison.same(log, found.get(log, []), [])
 
 
+def _is_untold(plan: Plan) -> bool:
+    """Whether nothing says that there is no tracer: then Envoy has a tracing section, and no tracer to go with it."""
+    return plan.api == "telemetry"
+
+
 def _injection(comparison: Comparison, plan: Plan, found: dict[str, Any]) -> None:
-    planned = {(workload.namespace, workload.name): workload.replicas > 0 for workload in plan.workloads}
+    planned = {
+        (workload.namespace, workload.name): workload.sidecar and workload.replicas > 0 for workload in plan.workloads
+    }
     if plan.collector is not None:
         planned[plan.collector.namespace, plan.collector.deployment] = False
     seen = {(pod["namespace"], pod["name"]): pod["injected"] for pod in found["workloads"] if not pod.get("fromIstio")}
@@ -165,12 +144,12 @@ def _sidecar(comparison: Comparison, plan: Plan, workload: Workload, proxy: Prox
         settings = sidecar["tracing"][direction]
         comparison.same(f"{who}: {direction}: distinct tracing settings", len(settings), 1)
         for setting in settings:
-            _tracing(comparison, f"{who}: {direction}", proxy, setting)
+            _tracing(comparison, f"{who}: {direction}", plan, proxy, setting)
     _log(comparison, who, proxy, sidecar["accessLogs"])
     _routes(comparison, plan, workload, proxy, sidecar)
 
 
-def _tracing(comparison: Comparison, who: str, proxy: Proxy, setting: dict[str, Any]) -> None:
+def _tracing(comparison: Comparison, who: str, plan: Plan, proxy: Proxy, setting: dict[str, Any]) -> None:
     tracer = proxy.tracer.value
     comparison.same(f"{who}: makes spans", setting["enabled"], tracer is not None)
     comparison.same(f"{who}: tracer's source", setting["providerSource"], tracer.source if tracer else "none")
@@ -178,23 +157,34 @@ def _tracing(comparison: Comparison, who: str, proxy: Proxy, setting: dict[str, 
     own_tags = [tag for tag in setting.get("customTags", {}) if not tag.startswith("istio.")]
     comparison.same(f"{who}: custom tags", own_tags, [])
     if tracer is None:
-        comparison.same(f"{who}: tracing section", setting["hcmTracing"], False)  # a value, no switch
+        comparison.same(f"{who}: tracing section", setting["hcmTracing"], _is_untold(plan))
         return
+    if not setting["enabled"]:
+        return  # it has nothing more to compare
     comparison.same(f"{who}: tracer", setting["providerType"], tracer.kind)
     comparison.same(f"{who}: name in spans", setting["serviceName"], proxy.service_name)
     comparison.same(f"{who}: sampling", setting["randomSampling"], proxy.sampling.value)
     # A caller's decision is always obeyed: Istio has no setting for these two.
     comparison.same(f"{who}: client sampling", setting["clientSampling"], 100)
     comparison.same(f"{who}: overall sampling", setting["overallSampling"], 100)
-    option = setting["providerConfig"].get("trace_context_option", "USE_B3")
-    comparison.same(f"{who}: headers", option, {"b3": "USE_B3"}[tracer.format.name])
+    if tracer.kind == "zipkin":
+        config = setting["providerConfig"]
+        # A bootstrap has the names of the fields as they are in the protocol's source.
+        option = config.get("traceContextOption", config.get("trace_context_option", "USE_B3"))
+        comparison.same(f"{who}: headers", option, _OPTIONS[tracer.format.name])
+        wide = config.get("traceId128bit", config.get("trace_id_128bit"))
+        comparison.same(f"{who}: ids of 128 bits", wide, True)  # a value, no switch
+        shared = config.get("sharedSpanContext", config.get("shared_span_context"))
+        comparison.same(f"{who}: client and server share a span", shared, False)
     _collector(comparison, who, tracer, setting["collector"])
 
 
 def _collector(comparison: Comparison, who: str, tracer: Tracer, collector: dict[str, Any]) -> None:
     port = tracer.address.rpartition(":")[2]
+    transport, path = _WAYS[tracer.protocol]
     comparison.same(f"{who}: collector", collector["address"], tracer.address)
-    comparison.same(f"{who}: collector's path", collector.get("path"), _SPANS[tracer.kind])
+    comparison.same(f"{who}: way to the collector", (collector["transport"], collector.get("path")), (transport, path))
+    comparison.same(f"{who}: collector: HTTP/2", collector["http2"], transport == "grpc")
     for part in ("clusterExists", "serviceExists", "portExists"):
         comparison.same(f"{who}: collector: {part}", collector[part], True)
     comparison.same(f"{who}: collector's endpoints", _ports(collector["endpoints"]), [port])
@@ -206,8 +196,9 @@ def _ports(endpoints: list[str]) -> list[str]:
 
 
 def _log(comparison: Comparison, who: str, proxy: Proxy, logs: dict[str, Any]) -> None:
-    text = proxy.log.value.text
-    planned = [] if text is None else [("file", "/dev/stdout", "TEXT", f"{text}\n")]
+    log = proxy.log.value
+    wanted = {piece.key: piece.text for piece in log.pieces} if log.text is None else f"{log.text}\n"
+    planned = [("file", "/dev/stdout", log.encoding, wanted)] if log.encoding else []
     for place, settings in logs.items():
         seen = [tuple(setting.get(key) for key in ("type", "path", "encoding", "format")) for setting in settings]
         comparison.same(f"{who}: access log of {place}", seen, planned)

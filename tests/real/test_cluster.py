@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from labspec.plan import Plan
+from labspec.resource import BASE
 from tests.real.cases import Case, cases
 from tests.real.cluster import Body, Key
 from tests.real.mesh import ELSEWHERE, LiveLab, Mesh
@@ -35,7 +36,7 @@ def prepared(request: pytest.FixtureRequest, mesh: Mesh, tmp_path_factory: pytes
     folder = tmp_path_factory.mktemp("lab")
     lab = mesh.lab(case, folder)
     plan = case.plan()
-    mesh.install(folder / "istio" / "operator.yaml")
+    mesh.install(case.operator(folder))
     return Ground(case, plan, lab, mesh.cluster.listing())
 
 
@@ -47,7 +48,7 @@ def ground(prepared: Ground) -> Iterator[Ground]:
 
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_it_is_applied_strictly_and_twice_changes_nothing(ground: Ground, side: str) -> None:
-    cluster, folder = ground.lab.mesh.cluster, f"--kustomize={ground.lab.out}"
+    cluster, folder = ground.lab.mesh.cluster, f"--kustomize={ground.case.overlay(ground.lab.out)}"
     options = ["--server-side"] if side == "server" else []
     first = cluster.call("apply", folder, "--validate=strict", *options)
     assert (first.code, first.err) == (0, "")
@@ -62,15 +63,20 @@ def test_it_is_applied_strictly_and_twice_changes_nothing(ground: Ground, side: 
     ground.agreed("sidecars where the spec says, with the spec's tracer; ports that lead to a pod", count)
 
 
-def sidecars(ground: Ground) -> int:
-    """Holds each pod of the lab against the plan; gives their number."""
+def sidecars(ground: Ground, *, switched: bool = False) -> int:
+    """Holds each pod of the lab against the plan; gives their number.
+
+    A pod that ran before a switch may still have the tracer of its start: one that istiod sends goes before that.
+    """
     plan, cluster = ground.plan, ground.lab.mesh.cluster
     pods = cluster.get("pods", "--all-namespaces", f"--selector={OURS}")
-    expected = [(workload.namespace, workload.name) for workload in plan.workloads for _ in range(workload.replicas)]
+    with_proxy = [workload for workload in plan.workloads if workload.sidecar]
+    expected = [(workload.namespace, workload.name) for workload in with_proxy for _ in range(workload.replicas)]
     seen = [(pod["metadata"]["namespace"], pod["metadata"]["labels"]["app"]) for pod in pods if proxies(pod)]
     assert sorted(seen) == sorted(expected)
-    bare = [pod["metadata"]["namespace"] for pod in pods if not proxies(pod)]
-    assert bare == ([plan.collector.namespace] if plan.collector else [])
+    bare = sorted(pod["metadata"]["labels"]["app"] for pod in pods if not proxies(pod))
+    outside = [each.name for each in plan.workloads if not each.sidecar for _ in range(each.replicas)]
+    assert bare == sorted([*outside, *([plan.collector.deployment] if plan.collector else [])])
     tracers = {proxy.service: proxy.tracer.value for proxy in plan.mesh.proxies}
     rates = {proxy.service: proxy.sampling.value for proxy in plan.mesh.proxies}
     for pod in pods:
@@ -79,7 +85,7 @@ def sidecars(ground: Ground) -> int:
             tracer = tracers[name]
             if tracer is not None and tracer.source == "bootstrap":
                 assert settings["tracing"] == {"zipkin": {"address": tracer.address}, "sampling": rates[name]}
-            else:
+            elif tracer is None or not switched:
                 assert "tracing" not in settings
     return len(pods)
 
@@ -135,12 +141,12 @@ def test_scripts_leave_exactly_what_was_there(ground: Ground) -> None:
     cluster.foreign("Service", "tracing", ELSEWHERE, spec={"selector": {"app": "jaeger"}, "ports": [{"port": 80}]})
     cluster.settle()
     before = cluster.listing()
-    lab.succeeds("deploy")
+    lab.succeeds("deploy", ground.case.variant, "--yes")
     count = sidecars(ground)
-    again = lab.succeeds("deploy").splitlines()
+    again = lab.succeeds("deploy", ground.case.variant, "--yes").splitlines()
     assert "No pod needs a restart." in again
     assert not [line for line in again if line.endswith((" created", " configured", " pruned"))]
-    lab.succeeds("teardown")
+    lab.succeeds("teardown", ground.case.variant)
     after = cluster.listing()
     assert after.keys() == before.keys()
     assert after == before
@@ -168,6 +174,60 @@ def test_what_stands_on_our_names_is_refused(ground: Ground) -> None:
     ground.agreed(
         "preflight.sh and deploy.sh refuse what stands on the lab's names, and nothing touches it", len(names)
     )
+
+
+@pytest.fixture(scope="module", params=[case for case in cases() if case.variant != BASE], ids=lambda case: case.name)
+def variant(request: pytest.FixtureRequest, mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    case: Case = request.param
+    folder = tmp_path_factory.mktemp("lab")
+    lab = mesh.lab(case, folder)
+    mesh.install(Case(case.spec).operator(folder))
+    return Ground(case, case.plan(), lab, mesh.cluster.listing())
+
+
+def test_variants_switch_cleanly(variant: Ground) -> None:
+    """Base, variant, base: what there is, is the base; and nothing is left of the variant after teardown.sh."""
+    lab, cluster = variant.lab, variant.lab.mesh.cluster
+    try:
+        lab.succeeds("deploy", BASE, "--yes")
+        base = resources(cluster.listing())
+        lab.succeeds("deploy", variant.case.variant, "--yes")
+        cluster.settle()
+        count = sidecars(variant, switched=True)
+        lab.succeeds("deploy", BASE, "--yes")
+        cluster.settle()
+        again = resources(cluster.listing())
+        assert again.keys() == base.keys()
+        assert again == base
+        sidecars(variant._replace(plan=variant.case.base_plan()), switched=True)
+        lab.succeeds("deploy", variant.case.variant, "--yes")
+        lab.succeeds("teardown", variant.case.variant)
+        assert not [key for key in cluster.listing() if key not in variant.before]
+    finally:
+        cluster.restore(variant.before)
+    variant.agreed("deploy.sh: base, variant, base: the resources of the base; teardown.sh: nothing is left", len(base))
+    variant.agreed("sidecars where the variant says, after deploy.sh", count)
+
+
+def resources(listing: dict[Key, Body]) -> dict[Key, Body]:
+    """The lab's objects as somebody applied them."""
+    label, _, value = OURS.partition("=")
+    ours = {key: body for key, body in listing.items() if body["metadata"].get("labels", {}).get(label) == value}
+    for body in ours.values():
+        for name in ("uid", "generation", "creationTimestamp"):
+            body["metadata"].pop(name, None)
+        body["metadata"].get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
+        # A restart leaves its time.
+        template = body["spec"]["template"]["metadata"] if body["kind"] == "Deployment" else {}
+        template.get("annotations", {}).pop("kubectl.kubernetes.io/restartedAt", None)
+        if template.get("annotations") == {}:
+            del template["annotations"]
+        if body["kind"] == "Service":
+            # The cluster gives a new Service new addresses.
+            body["spec"] = {
+                name: part for name, part in body["spec"].items() if name not in {"clusterIP", "clusterIPs"}
+            }
+    return ours
 
 
 def deployment(app: str) -> Body:

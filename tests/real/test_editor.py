@@ -15,10 +15,12 @@ from labspec.accesslog import NAMED
 from labspec.compile import compiled
 from labspec.envoy.versions import ISTIO_VERSIONS
 from labspec.finding import Finding
-from labspec.lab import COLLECTOR_KINDS, FORMATS, SERVICE_KINDS, Istio, Logs, Propagation, Sampling, Spec
+from labspec.lab import COLLECTOR_KINDS, FORMATS, SERVICE_KINDS, Istio, Logs, Propagation, Spec
 from labspec.model import Model
+from labspec.sampling import Sampling
 from labspec.services._base import Call, Method
-from labspec.services.curl import Curl, Tracer
+from labspec.services._tracer import SilentTracer
+from labspec.services.curl import Curl
 from tests.conftest import ROOT, SPECS
 from tests.real.editor import Editor, Offer
 from tests.real.verification import record
@@ -100,7 +102,7 @@ KEYS = {
         f"{SERVICE}    kind: http-echo\n  client:\n    kind: curl\n    ^\n  last:\n    kind: http-echo\n",
         keys(Curl, "kind"),
     ),
-    "a tracer": At(f"{CURL}    tracer:\n      ^\n", keys(Tracer)),
+    "a tracer": At(f"{CURL}    tracer:\n      ^\n", keys(SilentTracer)),
     "a call": At(f"{CURL}    calls:\n    - ^\n", keys(Call)),
     "a call, one there": At(f"{CURL}    calls:\n    - to: app\n      ^\n", keys(Call, "to")),
     "a collector without kind": At("collector:\n  ^\n", keys(COLLECTOR_KINDS["jaeger"])),
@@ -133,7 +135,7 @@ VALUES = {
     "a call's method": At(f"{CURL}    calls:\n    - to: app\n      method: ^\n", set(get_args(Method))),
     "a call's path": At(f"{CURL}    calls:\n    - to: app\n      path: ^\n", {"/", "/items?page=2"}),
     "tracer.bits": At(f"{CURL}    tracer:\n      bits: ^\n", {"64", "128"}),
-    "tracer.sampled": At(f"{CURL}    tracer:\n      sampled: ^\n", {"true", "false"}),
+    "tracer.sampled": At(f"{CURL}    tracer:\n      sampled: ^\n", {"true", "false", "debug", "defer"}),
     "every": At(f"{CURL}    every: ^\n", {"5s", "500ms", "manual"}),
     "collector.kind": At("collector:\n  kind: ^\n", set(COLLECTOR_KINDS)),
     "collector.kind in a flow map": At("collector: {kind: ^}\n", set(COLLECTOR_KINDS)),
@@ -234,7 +236,7 @@ MISTAKES = {
     "a version without quotes": ('  version: "1.30"', "  version: 1.30"),
     "a version not known": ('  version: "1.30"', '  version: "1.28"'),
     "a profile not known": ("  profile: demo", "  profile: ambient"),
-    "an API not known": ("  api: meshConfig", "  api: telemetry"),
+    "an API not known": ("  api: meshConfig", "  api: ambient"),
     "headers not known": ("  format: b3", "  format: b4"),
     "a method in small letters": ("      method: POST", "      method: post"),
     "a port out of range": ("    port: 80", "    port: 80000"),

@@ -1,13 +1,10 @@
 """Kustomize reads what labspec wrote: every tree, and every string in an object as it went in."""
 
-import json
 import re
-import subprocess
 import sys
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +12,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from labspec.yamltext import document, stream
-from tests.real.cases import Case, every_case
+from tests.real.cases import Case, every_lab
+from tests.real.kustomizing import Kustomize, key, objects, run
 from tests.real.verification import record
 from tests.test_yamltext import TEXT
 
@@ -31,52 +29,7 @@ EXAMPLES = 10
 pytestmark = pytest.mark.real
 
 
-class Reader(yaml.SafeLoader):
-    """Kustomize writes the strings = and << plain where they are values; PyYAML alone gives them a meaning there."""
-
-
-for tag in ("value", "merge"):
-    Reader.add_constructor(f"tag:yaml.org,2002:{tag}", lambda _, node: str(node.value))
-
-
-class Kustomize(NamedTuple):
-    """A program with a kustomize in it."""
-
-    name: str
-    version: str
-    command: list[str]
-
-    def build(self, folder: Path) -> list[dict[str, Any]]:
-        """The objects that it makes of a folder, without a word on stderr."""
-        done = run(*self.command, str(folder))
-        assert (done.returncode, done.stderr) == (0, "")
-        return objects(done.stdout)
-
-
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-
-
-def objects(text: str) -> list[dict[str, Any]]:
-    """What a stream holds, in an order that does not depend on the writer."""
-    return sorted(yaml.load_all(text, Loader=Reader), key=key)  # a safe one
-
-
-def key(body: dict[str, Any]) -> tuple[str, str, str]:
-    return body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]
-
-
-@pytest.fixture(scope="session", params=["kustomize", "kustomize-5.5", "kubectl"])
-def kustomize(request: pytest.FixtureRequest, tool: Callable[..., str]) -> Kustomize:
-    program = tool(request.param)
-    if request.param == "kubectl":
-        said = json.loads(run(program, "version", "--client", "-o", "json").stdout)
-        version = f"{said['clientVersion']['gitVersion']} with {said['kustomizeVersion']}"
-        return Kustomize("kubectl", version, [program, "kustomize"])
-    return Kustomize("kustomize", run(program, "version").stdout.strip(), [program, "build"])
-
-
-@every_case
+@every_lab
 def test_every_tree_is_what_labspec_wrote(case: Case, tmp_path: Path, kustomize: Kustomize) -> None:
     case.build(tmp_path)
     files = [file for file in (tmp_path / "base").iterdir() if file.name != "kustomization.yaml"]
@@ -95,7 +48,7 @@ def printed(spec: Path) -> list[dict[str, Any]]:
     return objects(done.stdout)
 
 
-@every_case
+@every_lab
 def test_the_printed_objects_are_the_trees(case: Case, tmp_path: Path, kustomize: Kustomize) -> None:
     case.build(tmp_path)
     assert printed(case.spec) == kustomize.build(tmp_path)

@@ -1,17 +1,20 @@
 """Istio's own code makes of each lab what its plan says, and Envoy loads what Istio makes."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from labspec.envoy.versions import ENVOY_RELEASES, envoy_of
-from tests.real.cases import Case, every_case
-from tests.real.oracle import VERSION, compared, rendered, report, selected
+from tests.real.cases import Case, cases
+from tests.real.objects import rendered, selected
+from tests.real.oracle import VERSION, Refused, compared, report
 from tests.real.verification import record
 
 pytestmark = pytest.mark.real
@@ -22,15 +25,31 @@ ISTIO_ONLY = re.compile(
 )
 
 
-@every_case
-def test_istio_makes_what_the_plan_says(case: Case, tmp_path: Path, tool: Callable[..., str]) -> None:
-    plan = case.build(tmp_path)
-    stream = rendered(tool("kubectl", "kustomize"), tmp_path)
-    assert selected(plan, stream).disagreements == []
-    comparison = compared(plan, report(tool("oracle"), plan, tmp_path, stream))
+class Seen(NamedTuple):
+    """What Istio made of a case."""
+
+    case: Case
+    stream: str
+    report: dict[str, Any] | Refused
+    dump: Path
+
+
+@pytest.fixture(scope="module", params=cases(), ids=lambda case: case.name)
+def seen(request: pytest.FixtureRequest, tool: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    case: Case = request.param
+    tree, dump = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("dump")
+    plan = case.build(tree)
+    stream = rendered(tool("kubectl", "kustomize"), case.overlay(tree))
+    return Seen(case, stream, report(tool("oracle"), plan, case.operator(tree), stream, dump), dump)
+
+
+def test_istio_makes_what_the_plan_says(seen: Seen) -> None:
+    plan = seen.case.plan()
+    objects, comparison = selected(plan, seen.stream), compared(plan, seen.report)
+    assert objects.disagreements == []
     assert comparison.disagreements == []
     record(
-        spec=case.name,
+        spec=seen.case.name,
         tool="Istio's control plane",
         version=VERSION,
         what="each sidecar's injection, tracer, sampling, collector, tags, access log, names, protocols and routes",
@@ -38,33 +57,37 @@ def test_istio_makes_what_the_plan_says(case: Case, tmp_path: Path, tool: Callab
     )
 
 
-@every_case
-def test_envoy_loads_what_istio_makes(case: Case, tmp_path: Path, tool: Callable[..., str]) -> None:
-    plan = case.build(tmp_path / "tree")
-    dump = tmp_path / "dump"
-    stream = rendered(tool("kubectl", "kustomize"), tmp_path / "tree")
-    report(tool("oracle"), plan, tmp_path / "tree", stream, dump)
+def test_envoy_loads_what_istio_makes(seen: Seen, tool: Callable[..., str]) -> None:
+    plan = seen.case.plan()
     minor = envoy_of(plan.istio_version)
-    proxies = sorted(folder for folder in dump.iterdir() if folder.name.startswith(f"{plan.namespace}."))
-    assert [folder.name for folder in proxies] == sorted(f"{plan.namespace}.{each.name}" for each in plan.workloads)
-    for folder in proxies:
-        file = folder / "envoy.json"
-        file.write_text(json.dumps(static(folder)), encoding="utf-8")
-        done = subprocess.run(
-            [tool(f"envoy-{minor}"), "--mode", "validate", "-c", str(file), "-l", "error"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == 0, f"{folder.name}: {done.stderr}"
+    proxies = sorted(folder for folder in seen.dump.iterdir() if folder.name.startswith(f"{plan.namespace}."))
+    injected = [f"{each.namespace}.{each.name}" for each in plan.workloads if each.sidecar and each.replicas]
+    assert [folder.name for folder in proxies] == sorted(injected)
+    program = tool(f"envoy-{minor}")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        refusals = dict(pool.map(lambda folder: (folder.name, refusal(program, folder)), proxies))
+    assert {name: said for name, said in refusals.items() if said is not None} == {}
     record(
-        spec=case.name,
+        spec=seen.case.name,
         tool="Envoy",
         version=ENVOY_RELEASES[minor],
         what="loads bootstrap, listeners, clusters, endpoints and routes of each sidecar as Istio makes them",
         count=len(proxies),
     )
+
+
+def refusal(program: str, folder: Path) -> str | None:
+    """What an Envoy says against the proxy that was dumped to `folder`; None where it loads it."""
+    file = folder / "envoy.json"
+    file.write_text(json.dumps(static(folder)), encoding="utf-8")
+    done = subprocess.run(
+        [program, "--mode", "validate", "-c", str(file), "-l", "error"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.stderr if done.returncode else None
 
 
 def static(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Shellcheck has nothing to say about the scripts of any lab."""
+"""Shellcheck has nothing to say about the scripts of any lab; its variants have the same scripts."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.cases import Case, every_case
+from tests.real.cases import Case, every_lab
 from tests.real.verification import record
 
 pytestmark = pytest.mark.real
@@ -15,7 +15,7 @@ SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 """The one of tests/requirements.txt, whose version is pinned."""
 
 
-@every_case
+@every_lab
 def test_scripts(case: Case, tmp_path: Path) -> None:
     case.build(tmp_path)
     scripts = sorted(tmp_path.glob("scripts/*.sh"))

@@ -1,3 +1,5 @@
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,31 @@ def cluster(lab: LabTree) -> LabTree:
     return with_istio(lab)
 
 
-def with_istio(tree: LabTree) -> LabTree:
+def with_istio(tree: LabTree, form: str = "base") -> LabTree:
     tree.kubectl.answer("get deployment istiod", "deployment.apps/istiod\n")
     tree.kubectl.answer("caBundle", "LS0t")
     tree.kubectl.answer("get configmap istio", "2026-01-01T00:00:00Z")
+    tree.kubectl.answer("{.data.mesh}", MESH)
+    has_settings_of(tree, form)
     return tree
+
+
+def has_settings_of(tree: LabTree, form: str) -> None:
+    """install.sh has installed these, and marked them."""
+    total = subprocess.run(["cksum"], input=f"{MESH}\n", capture_output=True, text=True, check=True).stdout
+    mark = f"{digests(tree)[form]}/{total.strip().replace(' ', '-')}"
+    tree.kubectl.answer("annotations.labspec/operator", mark)
+
+
+def digests(tree: LabTree) -> dict[str, str]:
+    """The name of each form's mesh settings."""
+    text = (tree.out / "scripts" / "deploy.sh").read_text()
+    branches = re.findall(r"^  ([a-z0-9 |-]+)\)\n(.*?)^    ;;", text, re.MULTILINE | re.DOTALL) or [("base", text)]
+    found = re.compile("DIGEST='(.*)'")
+    return {name: match[1] for names, body in branches for name in names.split(" | ") if (match := found.search(body))}
+
+
+MESH = "whatever: install.sh left"
 
 
 def test_applies_prunes_and_waits(cluster: LabTree) -> None:
@@ -28,6 +50,7 @@ def test_applies_prunes_and_waits(cluster: LabTree) -> None:
     mine = MINE.format("istio-jaeger")
     (applied,) = cluster.kubectl.called("apply")
     kinds = ["apps/v1/Deployment", "core/v1/ConfigMap", "core/v1/Service", "core/v1/ServiceAccount"]
+    kinds.append("telemetry.istio.io/v1/Telemetry")
     allowed = " ".join(f"--prune-allowlist={kind}" for kind in kinds)
     assert applied == f"apply --kustomize={cluster.out} --prune --selector={mine} {allowed}"
     assert cluster.kubectl.called("rollout status") == [
@@ -41,7 +64,7 @@ def test_nothing_is_applied_before_all_is_checked(cluster: LabTree) -> None:
     cluster.run("deploy")
     calls = cluster.kubectl.calls
     applied = next(index for index, call in enumerate(calls) if call.startswith("apply"))
-    assert all(call.startswith(("get ", "rollout status deployment.apps/istiod")) for call in calls[:applied])
+    assert all(call.startswith(("get ", "wait ", "rollout status deployment.apps/istiod")) for call in calls[:applied])
 
 
 def test_says_what_runs(cluster: LabTree) -> None:
@@ -111,7 +134,12 @@ def test_takes_nothing_over(cluster: LabTree, namespace: str, found: str, shown:
         ("apply", "the lab was not applied, or only in part"),
         ("rollout status deployment --namespace=istio-system", "not everything in namespace istio-system was ready"),
         ("rollout status deployment --namespace=default", "not everything in namespace default was ready"),
-        ("get configmap istio", "the mesh settings"),
+        ("{.data.mesh}", "ConfigMap istio in istio-system could not be read"),
+        (
+            "wait --for=condition=Established crd/telemetries",
+            "the cluster does not know telemetries.telemetry.istio.io",
+        ),
+        ("--show-managed-fields", "the mesh settings"),
         (
             "get pods --namespace=default --selector=" + MINE.format("istio-jaeger"),
             "the pods in namespace default could not be read",
@@ -153,3 +181,54 @@ def test_without_collector(tmp_path: Path) -> None:
     (applied,) = tree.kubectl.called("apply")
     assert applied.count("--prune-allowlist=") == 3
     assert not tree.kubectl.called("rollout status deployment --namespace=istio-system")
+
+
+@pytest.mark.parametrize("form", ["telemetry", "w3c", "one-percent", "json-logs"])
+def test_deploys_a_variant_on_its_settings(lab: LabTree, form: str) -> None:
+    tree = with_istio(lab, form)
+    run = tree.run("deploy", form)
+    assert (run.code, run.err) == (0, "")
+    (applied,) = tree.kubectl.called("apply")
+    assert applied.startswith(f"apply --kustomize={tree.out}/overlays/{form} --prune ")
+    assert "--prune-allowlist=telemetry.istio.io/v1/Telemetry" in applied
+    assert "/Namespace" not in applied
+    assert tree.istioctl.calls == []
+
+
+@pytest.mark.parametrize(("form", "file"), [("base", "operator"), ("w3c", "w3c"), ("json-logs", "json-logs")])
+def test_installs_the_settings_that_the_mesh_lacks(lab: LabTree, form: str, file: str) -> None:
+    tree = with_istio(lab, "telemetry")
+    tree.kubectl.answer("--selector=app=istiod", "deployment.apps/istiod\n")
+    run = tree.run("deploy", form)
+    assert run.code == 1
+    assert f"The mesh has other settings than istio/{file}.yaml.\n" in run.out
+    assert "error: nothing was changed" in run.err
+    assert not tree.kubectl.called("apply")
+    tree.run("deploy", form, "--yes")
+    assert tree.istioctl.called(f"install --filename={tree.out}/istio/{file}.yaml")
+
+
+def test_mark_of_settings_that_somebody_changed_since_does_not_count(cluster: LabTree) -> None:
+    cluster.kubectl.answer("{.data.mesh}", f"{MESH}, and then it changed")
+    run = cluster.run("deploy")
+    assert run.code == 1
+    assert "The mesh has other settings than istio/operator.yaml.\n" in run.out
+
+
+def test_unknown_variant(cluster: LabTree) -> None:
+    run = cluster.run("deploy", "w3")
+    assert (run.code, cluster.kubectl.calls) == (1, [])
+    assert 'no variant "w3"' in run.err
+
+
+NO_COLLECTOR = (ROOT / "specs" / "istio-jaeger.yaml").read_text() + "  bare: {collector: {kind: none}}\n"
+
+
+@pytest.mark.parametrize("left", ["", "deployment.apps/jaeger\n"])
+def test_namespaces_that_only_another_variant_uses(tmp_path: Path, left: str) -> None:
+    tree = with_istio(LabTree(NO_COLLECTOR, tmp_path), "bare")
+    tree.kubectl.answer("telemetries.telemetry.istio.io --namespace=istio-system", left)
+    run = tree.run("deploy", "bare")
+    assert run.code == 0, run.err
+    deleted = tree.kubectl.called("delete", "--namespace=istio-system", f"--selector={MINE.format('istio-jaeger')}")
+    assert bool(deleted) == bool(left)

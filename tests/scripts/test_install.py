@@ -85,7 +85,8 @@ def test_mesh_of_others_with_yes_is_changed_and_stays_theirs(cluster: LabTree, a
     assert run.code == 0
     assert "    trustDomain: theirs\n" in run.out
     assert cluster.istioctl.called(install(cluster))
-    assert not cluster.kubectl.called("annotate")
+    assert not cluster.kubectl.called("annotate", "labspec/lab")
+    assert cluster.kubectl.called("annotate", "labspec/operator")
 
 
 def test_istioctl_of_another_version(cluster: LabTree) -> None:
@@ -144,13 +145,46 @@ def test_setting_that_did_not_arrive(cluster: LabTree, line: str, instead: str) 
 def test_without_collector(tmp_path: Path) -> None:
     tree = LabTree(ROOT / "tests" / "labs" / "no-collector.yaml", tmp_path)
     tree.istioctl.answer("version", "1.29.2")
-    tree.kubectl.answer("{.data.mesh}", "accessLogFile: /dev/stdout\nenableTracing: false\n")
+    tree.kubectl.answer("{.data.mesh}", "accessLogEncoding: TEXT\naccessLogFile: /dev/stdout\nenableTracing: false\n")
     run = tree.run("install")
-    assert run.code == 0
-    assert run.out.splitlines()[:3] == ["The mesh has:", "    enableTracing: false", "    accessLogFile: /dev/stdout"]
+    assert run.code == 0, run.err
+    assert run.out.splitlines()[0] == "The mesh has:"
+    assert "    accessLogFile: /dev/stdout\n" in run.out
 
 
 def test_unknown_variant(cluster: LabTree) -> None:
-    run = cluster.run("install", "--yes", "w3c")
+    run = cluster.run("install", "--yes", "w3")
     assert (run.code, cluster.istioctl.calls) == (1, [])
-    assert 'no variant "w3c"' in run.err
+    assert 'no variant "w3"' in run.err
+
+
+W3C_MESH = """\
+accessLogEncoding: TEXT
+accessLogFile: /dev/stdout
+accessLogFormat: |
+  [%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% traceID=%TRACE_ID% \
+spanID=%SPAN_ID% service=%DOWNSTREAM_LOCAL_ADDRESS%
+extensionProviders:
+- name: istio-jaeger-otlp-grpc
+  opentelemetry:
+    port: 4317
+    service: jaeger-collector.istio-system.svc.cluster.local
+trustDomain: cluster.local"""
+
+
+@pytest.mark.parametrize("arguments", [("w3c",), ("--yes", "w3c"), ("w3c", "--yes")])
+def test_variant_has_its_own_settings(cluster: LabTree, arguments: tuple[str, ...]) -> None:
+    cluster.kubectl.answer("{.data.mesh}", W3C_MESH)
+    run = cluster.run("install", *arguments)
+    assert (run.code, run.err) == (0, "")
+    assert cluster.istioctl.called(f"--filename={cluster.out}/istio/w3c.yaml")
+    assert run.out.endswith("/scripts/deploy.sh w3c\n")
+
+
+@pytest.mark.parametrize("missing", ["otlp-grpc", "traceID=%TRACE_ID%", "accessLogEncoding: TEXT", "service: jaeger"])
+def test_setting_of_a_variant_that_did_not_arrive(cluster: LabTree, missing: str) -> None:
+    cluster.kubectl.answer("{.data.mesh}", W3C_MESH.replace(missing, "x"))
+    run = cluster.run("install", "w3c")
+    assert run.code == 1
+    assert "the mesh settings lack: " in run.err
+    assert not cluster.kubectl.called("labspec/operator")

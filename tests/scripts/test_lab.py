@@ -44,11 +44,19 @@ def test_the_first_failure_ends_it(lab: LabTree, failing: str) -> None:
     assert f"run it again: {lab.out}/scripts/{failing}.sh " in done.err
 
 
-@pytest.mark.parametrize("argument", ["w3c", "--no", "base extra"])
+@pytest.mark.parametrize("argument", ["w3", "--no", "base extra"])
 def test_an_unknown_argument_runs_nothing(lab: LabTree, argument: str) -> None:
     done = _run(lab, *argument.split())
     assert (done.code, done.out) == (1, "")
     assert "this lab has no variant" in done.err
+
+
+def test_every_step_gets_the_variant(lab: LabTree) -> None:
+    done = _run(lab, "w3c", "--yes")
+    assert done.code == 0
+    calls = [line for line in done.out.splitlines() if line.endswith(" w3c")]
+    expected = ["preflight w3c", "install --yes w3c", "deploy w3c", "traffic w3c", "logs w3c", "ui --check w3c"]
+    assert calls[:6] == expected
 
 
 def test_without_a_collector_there_are_no_traces_to_see(tmp_path: Path) -> None:

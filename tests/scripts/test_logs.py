@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, plan_of
 from tests.scripts.conftest import FakeCollector, LabTree
 
 LABS = ROOT / "tests" / "labs"
@@ -317,3 +317,113 @@ def test_nobody_to_follow(tmp_path: Path, replicas: str) -> None:
     assert done.code == 0, done.err
     assert "There is no request to follow" in done.out
     assert not lab.kubectl.called(f"app={replicas}")
+
+
+VARIANTS = """\
+apiVersion: labspec/v1
+name: demo
+istio: {version: "VERSION"}
+services:
+  web: {kind: curl, tracer: {}, calls: [mid]}
+  mid: {kind: relay, forwards: FORWARDS, calls: [api]}
+  api: {kind: http-echo}
+variants:
+  json: {logs: {format: traced-json}}
+  b3: {propagation: {format: b3}}
+  both: {propagation: {format: b3+w3c}, logs: {format: traced-json}}
+  one: {services: {web: {tracer: null}}, sampling: {percent: 1}}
+  zero: {services: {web: {tracer: null}}, sampling: {percent: 0}}
+  none: {collector: {kind: none}}
+  nolog: {logs: {format: none}}
+  foreign: {services: {web: {tracer: {format: b3}}}}
+  lonely: {services: {mid: {mesh: false}, api: {mesh: false}}}
+  outside: {services: {web: {mesh: false}}}
+"""
+
+
+def _as_predicted(lab: LabTree, collector: FakeCollector, spec: str, variant: str) -> None:
+    """The logs that the prediction shows, and its traces in the collector."""
+    form = next(form for form in plan_of(spec).forms if form.variant == variant)
+    lab.kubectl.answer("--container=curl")
+    lab.forwards(collector)
+    collector.traces = []
+    hops = [hop for request in form.prediction.requests for hop in request.hops]
+    for workload in form.workloads:
+        own = [line.text + "\n" for hop in hops for line in hop.lines if line.service == workload.name]
+        lab.kubectl.answer(f"--selector=app={workload.name} --container=istio-proxy", "".join(own))
+        sent = [hop.app for hop in hops if hop.app and hop.caller == workload.name]
+        app = "".join(f"GET http://mid/ 200 traceID={span.trace_id} spanID={span.span_id}\n" for span in sent)
+        lab.kubectl.answer(f"--selector=app={workload.name} --container=curl", app)
+    for request in form.prediction.requests:
+        collector.traces += request.traces
+
+
+@pytest.mark.parametrize("version", ["1.29", "1.30"])
+@pytest.mark.parametrize(
+    ("variant", "said"),
+    [
+        ("base", ["More than one sidecar", "sent by web's app", "All differ", "3. Jaeger has the trace"]),
+        ("json", ["More than one sidecar", "All differ", "3. Jaeger has the trace"]),
+        ("b3", ["More than one sidecar", "All differ", "3. Jaeger has the trace"]),
+        ("both", ["More than one sidecar", "sent by web's app", "All differ", "3. Jaeger has the trace"]),
+        (
+            "one",
+            ["More than one sidecar", "All differ", "3. Jaeger has the trace", "(1 % of the requests are sampled)"],
+        ),
+        ("zero", ["More than one sidecar", "All differ", "Right: nothing of web is sampled"]),
+        ("none", ["Without a collector no tracer is active", "Lines of web's requests show - instead of an id"]),
+        ("nolog", ["This lab writes no access log"]),
+        ("foreign", ["More than one sidecar", "All differ", "3. Jaeger has the trace"]),
+        ("lonely", ["web's sidecar logged the trace id", "no other is certain to know it", "3. Jaeger has the trace"]),
+        (
+            "outside",
+            ["A request of web, which has no sidecar (mid's is the first on their way)", "3. Jaeger has the trace"],
+        ),
+    ],
+)
+def test_logs_as_predicted_are_right(
+    tmp_path: Path, collector: FakeCollector, version: str, variant: str, said: list[str]
+) -> None:
+    spec = VARIANTS.replace("VERSION", version).replace("FORWARDS", "all")
+    lab = LabTree(spec, tmp_path)
+    _as_predicted(lab, collector, spec, variant)
+    done = lab.run("logs", variant)
+    assert (done.code, done.err) == (0, "")
+    assert [words for words in said if words not in done.out] == [], done.out
+    assert ("sent by web's app" in done.out) == (variant in {"base", "json", "b3", "both", "lonely"})
+
+
+def test_a_trace_that_breaks(tmp_path: Path, collector: FakeCollector) -> None:
+    spec = VARIANTS.replace("VERSION", "1.30").replace("FORWARDS", "none")
+    lab = LabTree(spec, tmp_path)
+    _as_predicted(lab, collector, spec, "base")
+    done = lab.run("logs")
+    assert (done.code, done.err) == (0, "")
+    why = "the trace breaks at mid: it hands on no trace header"
+    assert f"   It is not in the log of: api. Right: {why}.\n" in done.out
+    whole = spec.replace("none, calls", "all, calls")
+    _as_predicted(lab, collector, whole, "base")
+    done = lab.run("logs")
+    assert done.code == 1
+    assert f"error: api's sidecar logged it, too, but {why}\n" in done.err
+
+
+@pytest.mark.parametrize(
+    ("variant", "hint"), [("base", "kubectl get telemetries.telemetry.istio.io"), ("old", "scripts/restart.sh old")]
+)
+def test_hints_are_those_of_the_api(tmp_path: Path, collector: FakeCollector, variant: str, hint: str) -> None:
+    old = "old: {istio: {api: meshConfig}, propagation: {format: b3}}"
+    spec = f"{VARIANTS.replace('VERSION', '1.30').replace('FORWARDS', 'all')}  {old}\n"
+    lab = LabTree(spec, tmp_path)
+    _as_predicted(lab, collector, spec, variant)
+    collector.traces = []
+    done = lab.run("logs", variant)
+    assert done.code == 1
+    assert hint in done.err
+
+
+def test_a_request_by_chance_may_not_be_there_yet(tmp_path: Path) -> None:
+    lab = LabTree(_spec(frontend="").replace("[backend]", "[{to: backend, percent: 1}]"), tmp_path)
+    done = lab.run("logs")
+    assert (done.code, done.err) == (0, "")
+    assert "1. There is none in the log" in done.out

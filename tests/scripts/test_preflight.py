@@ -208,7 +208,32 @@ def test_namespace_of_the_collector(tmp_path: Path) -> None:
 
 
 def test_unknown_variant(ready: LabTree) -> None:
-    run = ready.run("preflight", "w3c")
-    assert (run.code, run.err) == (1, 'error: this lab has no variant "w3c"\n  it has: base\n')
+    run = ready.run("preflight", "w3")
+    it_has = "base, telemetry, w3c, one-percent, json-logs"
+    assert (run.code, run.err) == (1, f'error: this lab has no variant "w3"\n  it has: {it_has}\n')
     assert ready.run("preflight", "base", "w3c").code == 1
+    assert ready.run("preflight", "base telemetry").code == 1
     assert ready.run("preflight", "base").code == 0
+
+
+def test_unknown_variant_of_a_lab_without_variants(tmp_path: Path) -> None:
+    run = LabTree(LABS / "no-collector.yaml", tmp_path).run("preflight", "w3c")
+    assert (run.code, run.err) == (1, 'error: this lab has no variant "w3c"\n  it has: base\n')
+
+
+TELEMETRIES = "telemetries.telemetry.istio.io"
+
+
+@pytest.mark.parametrize(
+    ("variant", "known", "code"),
+    [("w3c", f"customresourcedefinition.apiextensions.k8s.io/{TELEMETRIES}\n", 1), ("w3c", "", 0), ("base", "", 0)],
+)
+def test_foreign_telemetry(ready: LabTree, variant: str, known: str, code: int) -> None:
+    ready.kubectl.answer("get customresourcedefinitions", known)
+    ready.kubectl.answer(f",{TELEMETRIES} --namespace=default", "Telemetry/istio-jaeger /\n")
+    run = ready.run("preflight", variant)
+    assert (run.code, "  Telemetry/istio-jaeger\n" in run.err) == (code, bool(code))
+
+
+def test_next_step_of_a_variant(ready: LabTree) -> None:
+    assert ready.run("preflight", "w3c").out.endswith("/scripts/install.sh w3c\n")

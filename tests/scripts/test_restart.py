@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from tests.conftest import ROOT
 from tests.scripts.conftest import LabTree
 
 CHANGED = "2026-01-02T03:04:05Z"
@@ -129,3 +132,30 @@ def test_a_restart_too_soon_after_another_is_tried_again(cluster: LabTree) -> No
     assert run.code == 0, run.err
     assert len(cluster.kubectl.called("rollout restart")) == 2
     assert "please wait" not in run.err
+
+
+@pytest.mark.parametrize(("form", "restarts"), [("telemetry", False), ("w3c", False), ("json-logs", True)])
+def test_old_pods_matter_where_the_tracer_is_read_at_the_start(cluster: LabTree, form: str, restarts: bool) -> None:
+    pods(cluster, pod("frontend", OLD), pod("backend"))
+    pods(cluster, pod("frontend"), pod("backend"), after="rollout restart")
+    assert cluster.run("restart", form).code == 0
+    assert bool(cluster.kubectl.called("rollout restart")) == restarts
+
+
+@pytest.mark.parametrize("form", ["base", "telemetry"])
+def test_pod_without_sidecar_in_any_form(cluster: LabTree, form: str) -> None:
+    pods(cluster, pod("frontend", init=""), pod("backend"))
+    pods(cluster, pod("frontend"), pod("backend"), after="rollout restart")
+    assert cluster.run("restart", form).out.startswith("Restarting frontend: pod frontend-1 has no sidecar.\n")
+
+
+def test_pod_that_is_to_have_no_sidecar(tmp_path: Path) -> None:
+    text = (ROOT / "specs" / "istio-jaeger.yaml").read_text() + "  outside: {services: {backend: {mesh: false}}}\n"
+    tree = LabTree(text, tmp_path)
+    tree.kubectl.answer("get configmap istio", CHANGED)
+    pods(tree, pod("frontend"), pod("backend"))
+    pods(tree, pod("frontend"), pod("backend", OLD, init=""), after="rollout restart")
+    assert tree.run("restart").out == "No pod needs a restart.\n"
+    run = tree.run("restart", "outside")
+    assert (run.code, run.err) == (0, "")
+    assert run.out.startswith("Restarting backend: pod backend-1 has a sidecar, and is to have none.\n")

@@ -22,6 +22,15 @@ services:
   limit: {kind: curl, every: manual, calls: [{to: pods, path: "/'$(id)'?a=$HOME&b=*"}]}
   pods: {kind: http-echo, text: "it's \\" $(id) `id` \\\\ \\n$HOME"}
 """
+VARIANTS = (
+    HOSTILE
+    + """\
+variants:
+  esac: {namespace: default, collector: {kind: none}}
+  "1e3": {istio: {api: telemetry}, collector: {kind: jaeger, namespace: tracing}, logs: {format: none}}
+  in: {logs: {format: {a: "'$(id)\\"`%PROTOCOL%", "b c": "x\\ny"}}, services: {pods: {mesh: false}}}
+"""
+)
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 NAMES = [spec.stem for spec in SPECS]
 
@@ -38,7 +47,7 @@ def write(file: File, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("spec", [*SPECS, HOSTILE], ids=[*NAMES, "hostile-text"])
+@pytest.mark.parametrize("spec", [*SPECS, HOSTILE, VARIANTS], ids=[*NAMES, "hostile-text", "hostile-variants"])
 def test_shellcheck(spec: Path | str, tmp_path: Path) -> None:
     paths = [write(file, tmp_path) for file in scripts(spec)]
     done = subprocess.run([SHELLCHECK, *paths], capture_output=True, text=True, check=False)

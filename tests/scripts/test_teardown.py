@@ -195,3 +195,14 @@ def test_failing_istioctl(deployed: LabTree, words: str, message: str) -> None:
 def test_without_collector(tmp_path: Path) -> None:
     tree = LabTree(ROOT / "tests" / "labs" / "no-collector.yaml", tmp_path)
     assert tree.run("teardown").out == "Nothing of this lab is in namespace demo.\n"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_telemetry_goes_where_the_cluster_knows_it(deployed: LabTree, there: bool) -> None:
+    kind = "telemetries.telemetry.istio.io"
+    deployed.kubectl.answer(
+        "get customresourcedefinitions", f"customresourcedefinition.apiextensions.k8s.io/{kind}\n" if there else ""
+    )
+    deployed.kubectl.answer(f"get {KINDS}", "deployment.apps/backend\n")
+    assert deployed.run("teardown").code == 0
+    assert all((kind in call) == there for call in deployed.kubectl.called("delete"))

@@ -115,3 +115,47 @@ def test_values_of_the_spec_stay_what_they_are(tmp_path: Path) -> None:
     lab.kubectl.answer("exec", f"GET http://api{shown} 200\n")
     assert lab.run("traffic", "base", "1").code == 0
     assert f"http://api{shown}".replace("'", "'\"'\"'") in lab.kubectl.calls[0]
+
+
+def test_any_right_status_is_right(tmp_path: Path) -> None:
+    services = "  web: {kind: curl, calls: [api]}\n  api: {kind: relay, errors: {percent: 20, status: 503}}\n"
+    lab = _lab(tmp_path, services)
+    lab.kubectl.answer("exec", "GET http://api/ 200\nGET http://api/ 503\n")
+    assert lab.run("traffic", "base", "2").out.endswith("2 of 2 requests answered 200 or 503\n")
+    lab.kubectl.answer("exec", "GET http://api/ 200\nGET http://api/ 502\n")
+    assert "error: 1 of 2 requests answered 200 or 503\n" in lab.run("traffic", "base", "2").err
+
+
+def test_calls_by_chance_count_when_they_are_sent(tmp_path: Path) -> None:
+    services = (
+        "  web: {kind: curl, calls: [[a, {to: b, percent: 50}]]}\n  a: {kind: http-echo}\n  b: {kind: http-echo}\n"
+    )
+    lab = _lab(tmp_path, services)
+    lab.kubectl.answer("exec", "GET http://b/ 200\nGET http://a/ 200\nGET http://a/ 200\n")
+    assert lab.run("traffic", "base", "2").out.endswith("3 of 3 requests answered 200\n")
+    lab.kubectl.answer("exec", "GET http://b/ 200\n")
+    assert "error: 1 of 2 requests answered 200\n" in lab.run("traffic", "base", "2").err
+
+
+def test_where_chance_sends_nothing_it_says_so(tmp_path: Path) -> None:
+    lab = _lab(tmp_path, "  web: {kind: curl, calls: [{to: a, percent: 1}]}\n  a: {kind: http-echo}\n")
+    done = lab.run("traffic")
+    assert (done.code, done.err) == (0, "")
+    assert "No request was sent" in done.out
+
+
+def test_a_client_that_cannot_be_told(tmp_path: Path) -> None:
+    lab = _lab(tmp_path, "  web: {kind: custom, image: 'x:1', port: none, calls: [a]}\n  a: {kind: http-echo}\n")
+    done = lab.run("traffic")
+    assert done.code == 0
+    assert "web sends its own" in done.out
+
+
+def test_a_variant_without_clients(tmp_path: Path) -> None:
+    services = "  web: {kind: curl, calls: [a]}\n  a: {kind: http-echo}\nvariants: {still: {services: {web: null}}}\n"
+    lab = _lab(tmp_path, services)
+    lab.kubectl.answer("exec", "GET http://a/ 200\n")
+    assert lab.run("traffic", "still").out == "This lab has no client: nothing sends requests.\n"
+    assert lab.run("traffic", "base", "1").code == 0
+    assert len(lab.kubectl.calls) == 1
+    assert 'no variant "other"' in lab.run("traffic", "other").err

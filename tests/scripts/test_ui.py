@@ -128,6 +128,34 @@ def test_without_a_collector_there_is_no_page(tmp_path: Path) -> None:
 
 
 def test_an_unknown_variant(lab: LabTree) -> None:
-    done = lab.run("ui", "--check", "w3c")
+    done = lab.run("ui", "--check", "w4c")
     assert (done.code, lab.kubectl.calls) == (1, [])
-    assert 'this lab has no variant "w3c"' in done.err
+    assert 'this lab has no variant "w4c"' in done.err
+
+
+def test_each_variant_knows_what_to_expect(tmp_path: Path, collector: FakeCollector) -> None:
+    spec = """\
+apiVersion: labspec/v1
+name: demo
+services:
+  web: {kind: curl, calls: [api, far, {to: rare, percent: 10}]}
+  api: {kind: http-echo}
+  rare: {kind: http-echo}
+  far: {kind: http-echo, mesh: false}
+variants:
+  none: {collector: {kind: none}}
+  one: {sampling: {percent: 1}}
+  zero: {sampling: {percent: 0}}
+"""
+    lab = LabTree(spec, tmp_path)
+    lab.forwards(collector)
+    collector.services = ["web.demo", "api.demo"]
+    shown = {name: lab.run("ui", "--check", name) for name in ("base", "none", "one", "zero")}
+    assert {done.code for done in shown.values()} == {0}, shown
+    assert "It has spans of: web.demo api.demo\nIt has no spans of: rare.demo. Not every" in shown["base"].out
+    assert shown["none"].out == "This lab has no collector, so there is no page to open.\n"
+    assert "It has no spans of: rare.demo. Only 1 % of the requests are sampled" in shown["one"].out
+    assert "It gets no spans" in shown["zero"].out
+    assert lab.run("ui", "--check", "one").out.endswith("ui.sh one\n")
+    collector.services = ["web.demo"]
+    assert "error: Jaeger has no spans of: api.demo\n" in lab.run("ui", "--check").err

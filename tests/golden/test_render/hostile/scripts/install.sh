@@ -10,12 +10,15 @@ LAB='on'
 ISTIO_VERSION='1.30'
 ISTIO_NAMESPACE='istio-system'
 PROFILE='demo'
+OPERATOR='istio/operator.yaml'
+DIGEST='6cb794af115e'
 # shellcheck disable=SC2016 # not for this shell to expand
 NEEDED=(
   'enableTracing: true'
   'sampling: 100'
   'address: jaeger-collector.istio-system.svc.cluster.local:9411'
   'accessLogFile: /dev/stdout'
+  'accessLogEncoding: TEXT'
   '%RESPONSE_CODE% `id` $(id) "it'"'"'s" ${x} %REQ(X-B3-TRACEID)%'
 )
 
@@ -45,8 +48,8 @@ for argument in "$@"; do
   if [[ $argument == --yes ]]; then yes=yes; else set -- "$@" "$argument"; fi
 done
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 read -ra istioctl <<<"${ISTIOCTL:-istioctl}"
 [[ -z ${KUBE_CONTEXT:-} ]] || istioctl+=("--context=$KUBE_CONTEXT")
@@ -73,11 +76,26 @@ await() { # runs a command again and again until it succeeds; fails when the tim
   done
 }
 
-operator=$out/istio/operator.yaml
-
-mesh_config() {
+mesh_config() { # jsonpath: prints what ConfigMap istio, the mesh settings, has there; nothing when it is not there
   "${kubectl[@]}" get configmap istio --namespace="$ISTIO_NAMESPACE" --ignore-not-found --output="jsonpath=$1"
 }
+
+has_line() { # mesh settings, a whole line of whatever indentation
+  [[ $'\n'$1$'\n' == *[[:space:]]"$2"$'\n'* ]]
+}
+
+lacking() { # mesh settings: prints the first line that is needed and not there
+  local line
+  for line in "${NEEDED[@]}"; do
+    has_line "$1" "$line" || { printf '%s\n' "$line" && return; }
+  done
+}
+
+sum_of() { # mesh settings: prints a number that changes with them
+  cksum <<<"$1" | tr ' ' -
+}
+
+operator=$out/$OPERATOR
 
 fault=$(istioctl_fault)
 [[ -z $fault ]] || die "$fault" "$istioctl_hint"
@@ -109,12 +127,11 @@ fi
   die "istiod was not ready within $limit seconds" "look at: kubectl describe pods --namespace=$ISTIO_NAMESPACE --selector=app=istiod"
 
 mesh=$(mesh_config '{.data.mesh}') || die "ConfigMap istio in $ISTIO_NAMESPACE could not be read"
-newline=$'\n'
+missing=$(lacking "$mesh")
+[[ -z $missing ]] || die "the mesh settings lack: $missing" "see them: kubectl get configmap istio --namespace=$ISTIO_NAMESPACE --output=yaml"
 printf 'The mesh has:\n'
-for line in "${NEEDED[@]}"; do
-  # A whole line, whatever its indentation.
-  [[ $newline$mesh$newline == *[[:space:]]"$line$newline"* ]] ||
-    die "the mesh settings lack: $line" "see them: kubectl get configmap istio --namespace=$ISTIO_NAMESPACE --output=yaml"
-  printf '    %s\n' "$line"
-done
+printf '    %s\n' "${NEEDED[@]}"
+# deploy.sh looks here; the sum tells it whether somebody changed the settings since.
+"${kubectl[@]}" annotate configmap istio --namespace="$ISTIO_NAMESPACE" --overwrite "labspec/operator=$DIGEST/$(sum_of "$mesh")" >/dev/null ||
+  die "ConfigMap istio in $ISTIO_NAMESPACE was not marked: kubectl says why above"
 printf 'Istio is ready. Next: %s\n' "$out/scripts/deploy.sh"

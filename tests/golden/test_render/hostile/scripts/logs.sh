@@ -11,6 +11,7 @@ CLIENTS=('null yes always')
 TRACERS=('null yes curl')
 # shellcheck disable=SC2016 # not for this shell to expand
 TRACE='s/.* `id` \$\(id\) "it'"'"'s" \$\{x\} ([0-9a-f]{16}|[0-9a-f]{32}|-)$/\1/p'
+NOTHING='-'
 ASKED=20
 COLLECTOR='Jaeger'
 COLLECTOR_NAMESPACE='istio-system'
@@ -41,8 +42,11 @@ die() {
 
 [[ ! -e $out/.labspec.journal ]] || die "$out is half written: a build was interrupted" "run again: labspec build $SPEC -o $out"
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
+
+hints=("a sidecar reads its tracer's settings when it starts: $out/scripts/restart.sh"
+  "they are settings of the mesh: $out/scripts/install.sh")
 
 limit=${LABSPEC_WAIT:-30} # seconds that one thing may take to become ready
 
@@ -97,19 +101,21 @@ show() {
   done
 }
 
-newest() { # MOST: of the lines that come in, each once, the last first
-  awk -v most="$1" '$0 != "-" { line[NR] = $0 }
+newest() { # MOST: of the ids that come in (- and null are none), each once, the last first
+  awk -v most="$1" '/^[0-9a-f]/ { line[NR] = $0 }
     END { for (i = NR; i > 0 && most > 0; i--) if (line[i] != "" && !seen[line[i]]++) { print line[i]; most-- } }'
 }
 
 logged_ids() { LC_ALL=C sed -nE "$TRACE" "$tmp/$client.log" | newest "$1"; }
+
+holders() { grep -lF -e "$trace" "$tmp"/*.log | wc -l; } # how many sidecars have logged it
 
 followed() { # sets trace: the newest id that the client's sidecar and another have logged, if possible one that the app says it sent
   local ids sent=
   ids=$(logged_ids "$TAIL")
   if [[ -s $tmp/$client.sent ]]; then sent=$(cut -d ' ' -f 1 "$tmp/$client.sent" | grep -Ff - <(printf '%s\n' "$ids") || true); fi
   for trace in $sent $ids; do
-    [[ $(grep -lF -e "$trace" "$tmp"/*.log | wc -l) -lt 2 ]] || return 0
+    [[ $(holders) -lt 2 ]] || return 0
   done
   return 1
 }
@@ -129,13 +135,14 @@ not_followed() {
     die "$name's sidecar shows no line in this lab's format" "it logs requests: $out/scripts/traffic.sh" \
       "the format is a setting of the mesh: $out/scripts/install.sh"
   elif [[ -z $(logged_ids 1) ]]; then
-    die "$name's sidecar logs - instead of a trace id" "its tracer is not active (or the lines are of TCP connections, which have no trace)" \
-      "a sidecar reads its tracer's settings when it starts: $out/scripts/restart.sh" "they are settings of the mesh: $out/scripts/install.sh"
+    die "$name's sidecar logs $NOTHING instead of a trace id" "its tracer is not active (or the lines are of TCP connections, which have no trace)" "${hints[@]}"
   fi
-  die "no other sidecar logged a trace id of $name's" "has the service that it calls a sidecar? $out/scripts/restart.sh" "does it answer? $out/scripts/traffic.sh"
+  die "no other sidecar logged a trace id of $name's" "has the service that it calls a sidecar? $out/scripts/restart.sh" \
+    "does it answer? $out/scripts/traffic.sh"
 }
 
-differ() {
+
+not_shown() {
   printf '2. The log format has no span id: whether the sidecars make spans of their own does not show here.\n'
 }
 
@@ -180,6 +187,13 @@ ask() { # PATH: sets answer; for a path that it does not know the collector has 
   answer=$(curl -sS --noproxy '*' --max-time 5 "http://127.0.0.1:$port$1" 2>"$tmp/curl") && [[ $answer == '{'* ]]
 }
 
+reached() { # connects to the collector
+  [[ -z $forward ]] || return 0
+  # Spans come within 5 seconds, and a collector may remember how it showed half a trace.
+  sleep "${LABSPEC_POLL:-5}"
+  connect
+}
+
 held() { # whether the collector has one of $ids; sets trace
   local significant
   for trace in $ids; do
@@ -190,9 +204,8 @@ held() { # whether the collector has one of $ids; sets trace
 }
 
 always() {
-  await held || die "$COLLECTOR has no trace $trace" "an id in a log is no trace yet: the sidecar must send its span, to $RECEIVER" \
-    "a sidecar reads that address when it starts: $out/scripts/restart.sh" "it is a setting of the mesh: $out/scripts/install.sh"
-  printf '3. %s has the trace. Look at it: %s/scripts/ui.sh\n' "$COLLECTOR" "$out"
+  await held || die "$COLLECTOR has no trace $trace" "an id in a log is no trace yet: the sidecar must send its span, to $RECEIVER" "${hints[@]}"
+  printf '3. %s has the trace. Look at it: %s/scripts/ui.sh%s\n' "$COLLECTOR" "$out" ""
 }
 
 await all_followed || true
@@ -204,8 +217,8 @@ for row in "${CLIENTS[@]}"; do
   printf '\nA request of %s:\n' "$name"
   followed || not_followed
   printf '1. More than one sidecar logged the trace id %s.\n' "$trace"
-  differ
+  not_shown
   if [[ $rule == always ]]; then ids=$trace; else ids=$(logged_ids "$ASKED"); fi
-  [[ -n $forward ]] || connect
+  reached
   "$rule"
 done

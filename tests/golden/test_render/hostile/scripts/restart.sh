@@ -31,8 +31,8 @@ die() {
 
 [[ ! -e $out/.labspec.journal ]] || die "$out is half written: a build was interrupted" "run again: labspec build $SPEC -o $out"
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 limit=${LABSPEC_WAIT:-300} # seconds that one thing may take to become ready
 
@@ -62,11 +62,11 @@ without_sidecar() { # of the lines of list_pods
   done <<<"$1"
 }
 
+changed=
 # When the settings changed last: any owner of the field data may have written it.
 times=$("${kubectl[@]}" get configmap istio --namespace="$ISTIO_NAMESPACE" --show-managed-fields \
   --output='jsonpath={.metadata.creationTimestamp}{range .metadata.managedFields[?(@.fieldsV1.f\:data)]} {.time}{end}') ||
   die "the mesh settings (ConfigMap istio in namespace $ISTIO_NAMESPACE) could not be read" "Istio comes first: $out/scripts/install.sh"
-changed=
 for time in $times; do
   if [[ $time > $changed ]]; then changed=$time; fi
 done
@@ -74,10 +74,12 @@ done
 pods=$(list_pods)
 restart=()
 while IFS='|' read -r service pod created deleted containers; do
-  [[ -z $deleted && " $SERVICES " == *" $service "* && " ${restart[*]-} " != *" deployment/$service "* ]] || continue
-  if [[ " $containers " != *' istio-proxy '* ]]; then
+  [[ -z $deleted && " ${restart[*]-} " != *" deployment/$service "* ]] || continue
+  sidecar=no
+  if [[ " $containers " == *' istio-proxy '* ]]; then sidecar=yes; fi
+  if [[ " $SERVICES " == *" $service "* && $sidecar == no ]]; then
     printf 'Restarting %s: pod %s has no sidecar.\n' "$service" "$pod"
-  elif [[ ! $created > $changed ]]; then
+  elif [[ " $SERVICES " == *" $service "* && ! $created > $changed ]]; then
     printf 'Restarting %s: pod %s is from %s, the mesh settings are from %s.\n' "$service" "$pod" "$created" "$changed"
   else
     continue
@@ -108,4 +110,4 @@ bare=$(without_sidecar "$pods")
   "is the injector there? kubectl get mutatingwebhookconfigurations istio-sidecar-injector" \
   "does the namespace forbid it (istio-injection=disabled), or name another revision (istio.io/rev)? kubectl get namespace $NAMESPACE --show-labels" \
   "does istiod complain? kubectl logs --namespace=$ISTIO_NAMESPACE deployment/istiod --tail=20"
-printf 'Every restarted pod has a sidecar with the settings of %s.\n' "$changed"
+printf 'Every restarted pod has a sidecar%s.\n' "${changed:+ with the settings of $changed}"

@@ -21,6 +21,7 @@ status=$(curl -sS -o /dev/null -w "%{http_code}" --max-time 5 \
 printf "HEAD %s %s traceID=%s spanID=%s\n" '"'"'http://no/'"'"'"'"'"'"'"'"'$(id)'"'"'"'"'"'"'"'"'?a=%25&b=$HOME;~'"'"' "$status" "$trace_id" "$span_id"
 '
 )
+REQUESTS=1
 # shellcheck disable=SC2016 # not for this shell to expand
 EXPECTED=('HEAD http://no/'"'"'$(id)'"'"'?a=%25&b=$HOME;~ 200')
 STATUS='200'
@@ -49,8 +50,8 @@ rounds=${2:-10}
 [[ $rounds =~ ^[1-9][0-9]{0,3}$ ]] || die "\"$rounds\" is no number of rounds" "write one from 1 to 9999"
 if [[ $# -eq 2 ]]; then set -- "$1"; fi
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
@@ -67,7 +68,8 @@ done
 answered() { cut -d ' ' -f 1-3 "$lines"; }
 as_expected() { grep -Fx "$@" -f <(printf '%s\n' "${EXPECTED[@]}"); }
 
-total=$((rounds * ${#EXPECTED[@]}))
+total=$((rounds * REQUESTS))
+
 right=$(answered | as_expected -c || true)
 result="$right of $total requests answered $STATUS"
 if [[ $right -eq $total ]]; then

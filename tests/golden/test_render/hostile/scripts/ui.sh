@@ -42,8 +42,8 @@ if [[ ${1-} == --check ]]; then
   shift
 fi
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 limit=${LABSPEC_WAIT:-30} # seconds that one thing may take to become ready
 
@@ -120,14 +120,12 @@ listed() { # whether the collector knows every service
   [[ -z $missing ]]
 }
 
-if await listed; then
-  printf 'It has spans of: %s\n' "${SERVICES[*]}"
-else
-  die "$COLLECTOR has no spans of:$missing" "it gets some with the first requests: $out/scripts/traffic.sh" "if there were requests: $out/scripts/logs.sh says more"
-fi
+await listed || die "$COLLECTOR has no spans of:$missing" "it gets some with the first requests: $out/scripts/traffic.sh" \
+  "if there were requests: $out/scripts/logs.sh says more"
+printf 'It has spans of: %s\n' "${SERVICES[*]}"
 
 if [[ $check == yes ]]; then
-  printf 'To open its page: %s/scripts/ui.sh\n' "$out"
+  printf 'To open its page: %s/scripts/ui.sh%s\n' "$out" ""
   exit
 fi
 

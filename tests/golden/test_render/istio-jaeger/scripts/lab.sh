@@ -26,14 +26,19 @@ die() {
 
 [[ ! -e $out/.labspec.journal ]] || die "$out is half written: a build was interrupted" "run again: labspec build $SPEC -o $out"
 
-install=()
+yes=()
 for argument in "$@"; do
   shift
-  if [[ $argument == --yes ]]; then install=(--yes); else set -- "$@" "$argument"; fi
+  if [[ $argument == --yes ]]; then yes=(--yes); else set -- "$@" "$argument"; fi
 done
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+case $variant in
+  base | telemetry | w3c | one-percent | json-logs) ;;
+  *) die "this lab has no variant \"$variant\"" "it has: base, telemetry, w3c, one-percent, json-logs" ;;
+esac
+chosen= # what stands after a script's name where one is shown
+[[ $variant == base ]] || chosen=" $variant"
 
 step() { # NUMBER SCRIPT [OPTION...]
   local number=$1 name=$2 status=0
@@ -41,18 +46,18 @@ step() { # NUMBER SCRIPT [OPTION...]
   printf '\n== %s/6 %s\n' "$number" "$name"
   "$out/scripts/$name.sh" "$@" || status=$?
   if [[ $status -ne 0 ]]; then
-    complain error "step $number, $name, failed" "when its cause is gone, run it again: $out/scripts/$name.sh $*" "or all steps: $out/scripts/lab.sh"
+    complain error "step $number, $name, failed" "when its cause is gone, run it again: $out/scripts/$name.sh $*" "or all steps: $out/scripts/lab.sh$chosen"
     exit "$status"
   fi
 }
 
 step 1 preflight "$variant"
-step 2 install ${install[@]+"${install[@]}"} "$variant"
+step 2 install ${yes[@]+"${yes[@]}"} "$variant"
 step 3 deploy "$variant"
 step 4 traffic "$variant"
 step 5 logs "$variant"
 step 6 ui --check "$variant"
 
 printf '\nThe lab runs.\n'
-printf 'To see the traces: %s/scripts/ui.sh\n' "$out"
-printf 'To clean up:       %s/scripts/teardown.sh\n' "$out"
+printf 'To see the traces: %s\n' "$out/scripts/ui.sh$chosen"
+printf 'To clean up:       %s\n' "$out/scripts/teardown.sh"

@@ -26,14 +26,14 @@ die() {
 
 [[ ! -e $out/.labspec.journal ]] || die "$out is half written: a build was interrupted" "run again: labspec build $SPEC -o $out"
 
-install=()
+yes=()
 for argument in "$@"; do
   shift
-  if [[ $argument == --yes ]]; then install=(--yes); else set -- "$@" "$argument"; fi
+  if [[ $argument == --yes ]]; then yes=(--yes); else set -- "$@" "$argument"; fi
 done
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 step() { # NUMBER SCRIPT [OPTION...]
   local number=$1 name=$2 status=0
@@ -47,11 +47,11 @@ step() { # NUMBER SCRIPT [OPTION...]
 }
 
 step 1 preflight "$variant"
-step 2 install ${install[@]+"${install[@]}"} "$variant"
+step 2 install ${yes[@]+"${yes[@]}"} "$variant"
 step 3 deploy "$variant"
 step 4 traffic "$variant"
 step 5 logs "$variant"
 step 6 ui --check "$variant"
 
 printf '\nThe lab runs.\n'
-printf 'To clean up: %s/scripts/teardown.sh\n' "$out"
+printf 'To clean up: %s\n' "$out/scripts/teardown.sh"

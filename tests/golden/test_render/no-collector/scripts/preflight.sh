@@ -37,8 +37,8 @@ die() {
 
 [[ ! -e $out/.labspec.journal ]] || die "$out is half written: a build was interrupted" "run again: labspec build $SPEC -o $out"
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 read -ra istioctl <<<"${ISTIOCTL:-istioctl}"
 [[ -z ${KUBE_CONTEXT:-} ]] || istioctl+=("--context=$KUBE_CONTEXT")
@@ -127,7 +127,7 @@ check_injection() { # the namespace's labels istio-injection and istio.io/rev
   fi
 }
 
-check_namespace() { # the lab uses this one, and does not make it
+check_given_namespace() { # the lab uses this one, and does not make it
   local state name injection revision
   state=$(namespace_state "$NAMESPACE") || { unreadable "namespace $NAMESPACE"; return; }
   IFS='|' read -r name _ injection revision <<<"$state"
@@ -145,7 +145,7 @@ check_services() {
 
 check_istioctl
 if check_kubectl && check_cluster; then
-  check_namespace
+  check_given_namespace
   check_services
 fi
 

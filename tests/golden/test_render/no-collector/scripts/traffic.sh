@@ -14,6 +14,7 @@ ROUNDS=(
 printf "GET %s %s\n" http://echo/ "$status"
 '
 )
+REQUESTS=1
 EXPECTED=('GET http://echo/ 200')
 STATUS='200'
 
@@ -41,8 +42,8 @@ rounds=${2:-10}
 [[ $rounds =~ ^[1-9][0-9]{0,3}$ ]] || die "\"$rounds\" is no number of rounds" "write one from 1 to 9999"
 if [[ $# -eq 2 ]]; then set -- "$1"; fi
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
@@ -59,7 +60,8 @@ done
 answered() { cut -d ' ' -f 1-3 "$lines"; }
 as_expected() { grep -Fx "$@" -f <(printf '%s\n' "${EXPECTED[@]}"); }
 
-total=$((rounds * ${#EXPECTED[@]}))
+total=$((rounds * REQUESTS))
+
 right=$(answered | as_expected -c || true)
 result="$right of $total requests answered $STATUS"
 if [[ $right -eq $total ]]; then

@@ -30,7 +30,7 @@ if [[ ${1-} == --check ]]; then
   shift
 fi
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 printf 'This lab has no collector, so there is no page to open.\n'

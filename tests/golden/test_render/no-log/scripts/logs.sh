@@ -5,6 +5,7 @@
 set -euo pipefail
 
 SPEC='no-log.yaml'
+NOTE='This lab writes no access log: logs.format is none.'
 
 case " $* " in *' -h '* | *' --help '*) sed -n '3,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;; esac
 
@@ -26,7 +27,7 @@ die() {
 
 [[ ! -e $out/.labspec.journal ]] || die "$out is half written: a build was interrupted" "run again: labspec build $SPEC -o $out"
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
-printf 'This lab writes no access log: logs.format is none.\n'
+printf '%s\n' "$NOTE"

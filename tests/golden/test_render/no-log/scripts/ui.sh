@@ -41,8 +41,8 @@ if [[ ${1-} == --check ]]; then
   shift
 fi
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 limit=${LABSPEC_WAIT:-30} # seconds that one thing may take to become ready
 
@@ -111,7 +111,7 @@ printf '%s answers.\n' "$COLLECTOR"
 printf 'It gets no spans: nothing in this lab is sampled.\n'
 
 if [[ $check == yes ]]; then
-  printf 'To open its page: %s/scripts/ui.sh\n' "$out"
+  printf 'To open its page: %s/scripts/ui.sh%s\n' "$out" ""
   exit
 fi
 

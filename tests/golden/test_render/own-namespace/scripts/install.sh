@@ -10,11 +10,14 @@ LAB='own-namespace'
 ISTIO_VERSION='1.31'
 ISTIO_NAMESPACE='istio-system'
 PROFILE='demo'
+OPERATOR='istio/operator.yaml'
+DIGEST='80522966de43'
 NEEDED=(
   'enableTracing: true'
   'sampling: 1'
   'address: jaeger-collector.own-namespace.svc.cluster.local:9411'
   'accessLogFile: /dev/stdout'
+  'accessLogEncoding: TEXT'
   '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME% traceID=%REQ(X-B3-TRACEID)% spanID=%REQ(X-B3-SPANID)%'
 )
 
@@ -44,8 +47,8 @@ for argument in "$@"; do
   if [[ $argument == --yes ]]; then yes=yes; else set -- "$@" "$argument"; fi
 done
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 read -ra istioctl <<<"${ISTIOCTL:-istioctl}"
 [[ -z ${KUBE_CONTEXT:-} ]] || istioctl+=("--context=$KUBE_CONTEXT")
@@ -72,11 +75,26 @@ await() { # runs a command again and again until it succeeds; fails when the tim
   done
 }
 
-operator=$out/istio/operator.yaml
-
-mesh_config() {
+mesh_config() { # jsonpath: prints what ConfigMap istio, the mesh settings, has there; nothing when it is not there
   "${kubectl[@]}" get configmap istio --namespace="$ISTIO_NAMESPACE" --ignore-not-found --output="jsonpath=$1"
 }
+
+has_line() { # mesh settings, a whole line of whatever indentation
+  [[ $'\n'$1$'\n' == *[[:space:]]"$2"$'\n'* ]]
+}
+
+lacking() { # mesh settings: prints the first line that is needed and not there
+  local line
+  for line in "${NEEDED[@]}"; do
+    has_line "$1" "$line" || { printf '%s\n' "$line" && return; }
+  done
+}
+
+sum_of() { # mesh settings: prints a number that changes with them
+  cksum <<<"$1" | tr ' ' -
+}
+
+operator=$out/$OPERATOR
 
 fault=$(istioctl_fault)
 [[ -z $fault ]] || die "$fault" "$istioctl_hint"
@@ -108,12 +126,11 @@ fi
   die "istiod was not ready within $limit seconds" "look at: kubectl describe pods --namespace=$ISTIO_NAMESPACE --selector=app=istiod"
 
 mesh=$(mesh_config '{.data.mesh}') || die "ConfigMap istio in $ISTIO_NAMESPACE could not be read"
-newline=$'\n'
+missing=$(lacking "$mesh")
+[[ -z $missing ]] || die "the mesh settings lack: $missing" "see them: kubectl get configmap istio --namespace=$ISTIO_NAMESPACE --output=yaml"
 printf 'The mesh has:\n'
-for line in "${NEEDED[@]}"; do
-  # A whole line, whatever its indentation.
-  [[ $newline$mesh$newline == *[[:space:]]"$line$newline"* ]] ||
-    die "the mesh settings lack: $line" "see them: kubectl get configmap istio --namespace=$ISTIO_NAMESPACE --output=yaml"
-  printf '    %s\n' "$line"
-done
+printf '    %s\n' "${NEEDED[@]}"
+# deploy.sh looks here; the sum tells it whether somebody changed the settings since.
+"${kubectl[@]}" annotate configmap istio --namespace="$ISTIO_NAMESPACE" --overwrite "labspec/operator=$DIGEST/$(sum_of "$mesh")" >/dev/null ||
+  die "ConfigMap istio in $ISTIO_NAMESPACE was not marked: kubectl says why above"
 printf 'Istio is ready. Next: %s\n' "$out/scripts/deploy.sh"

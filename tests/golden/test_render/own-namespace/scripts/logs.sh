@@ -13,13 +13,12 @@ WORKLOADS=(
   'own-namespace spare'
 )
 TAIL=598
-CLIENTS=('own-namespace reader sometimes 150' 'own-namespace teacher never')
+CLIENTS=('own-namespace reader sometimes 1 299 150' 'own-namespace teacher never')
 TRACERS=('own-namespace teacher curl')
 TRACE='s/.* traceID=([0-9a-f]{16}|[0-9a-f]{32}|-) spanID=.*/\1/p'
+NOTHING='-'
 SPAN='s/.* spanID=([0-9a-f]{16}|-)$/\1/p'
 ASKED=299
-PERCENT='1'
-ENOUGH=299
 COLLECTOR='Jaeger'
 COLLECTOR_NAMESPACE='own-namespace'
 COLLECTOR_DEPLOYMENT='jaeger'
@@ -48,8 +47,11 @@ die() {
 
 [[ ! -e $out/.labspec.journal ]] || die "$out is half written: a build was interrupted" "run again: labspec build $SPEC -o $out"
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
+
+hints=("a sidecar reads its tracer's settings when it starts: $out/scripts/restart.sh"
+  "they are settings of the mesh: $out/scripts/install.sh")
 
 limit=${LABSPEC_WAIT:-30} # seconds that one thing may take to become ready
 
@@ -104,19 +106,21 @@ show() {
   done
 }
 
-newest() { # MOST: of the lines that come in, each once, the last first
-  awk -v most="$1" '$0 != "-" { line[NR] = $0 }
+newest() { # MOST: of the ids that come in (- and null are none), each once, the last first
+  awk -v most="$1" '/^[0-9a-f]/ { line[NR] = $0 }
     END { for (i = NR; i > 0 && most > 0; i--) if (line[i] != "" && !seen[line[i]]++) { print line[i]; most-- } }'
 }
 
 logged_ids() { LC_ALL=C sed -nE "$TRACE" "$tmp/$client.log" | newest "$1"; }
+
+holders() { grep -lF -e "$trace" "$tmp"/*.log | wc -l; } # how many sidecars have logged it
 
 followed() { # sets trace: the newest id that the client's sidecar and another have logged, if possible one that the app says it sent
   local ids sent=
   ids=$(logged_ids "$TAIL")
   if [[ -s $tmp/$client.sent ]]; then sent=$(cut -d ' ' -f 1 "$tmp/$client.sent" | grep -Ff - <(printf '%s\n' "$ids") || true); fi
   for trace in $sent $ids; do
-    [[ $(grep -lF -e "$trace" "$tmp"/*.log | wc -l) -lt 2 ]] || return 0
+    [[ $(holders) -lt 2 ]] || return 0
   done
   return 1
 }
@@ -136,18 +140,19 @@ not_followed() {
     die "$name's sidecar shows no line in this lab's format" "it logs requests: $out/scripts/traffic.sh" \
       "the format is a setting of the mesh: $out/scripts/install.sh"
   elif [[ -z $(logged_ids 1) ]]; then
-    die "$name's sidecar logs - instead of a trace id" "its tracer is not active (or the lines are of TCP connections, which have no trace)" \
-      "a sidecar reads its tracer's settings when it starts: $out/scripts/restart.sh" "they are settings of the mesh: $out/scripts/install.sh"
+    die "$name's sidecar logs $NOTHING instead of a trace id" "its tracer is not active (or the lines are of TCP connections, which have no trace)" "${hints[@]}"
   fi
-  die "no other sidecar logged a trace id of $name's" "has the service that it calls a sidecar? $out/scripts/restart.sh" "does it answer? $out/scripts/traffic.sh"
+  die "no other sidecar logged a trace id of $name's" "has the service that it calls a sidecar? $out/scripts/restart.sh" \
+    "does it answer? $out/scripts/traffic.sh"
 }
+
 
 spans() { # who has which span of the trace
   local file sidecar
   [[ ! -s $tmp/$client.sent ]] || awk -v trace="$trace" -v who="$name's app" 'index(trace, $1) { print $2, "sent by " who; exit }' "$tmp/$client.sent"
   for file in "$tmp"/*.log; do
     sidecar=${file##*/} sidecar=${sidecar#*.} sidecar=${sidecar%.log}
-    grep -F -e "$trace" "$file" | LC_ALL=C sed -nE "$SPAN" | awk -v who="$sidecar's sidecar" '$0 != "-" { print $0, "logged by " who }' || true
+    grep -F -e "$trace" "$file" | LC_ALL=C sed -nE "$SPAN" | awk -v who="$sidecar's sidecar" '/^[0-9a-f]/ { print $0, "logged by " who }' || true
   done
 }
 
@@ -157,8 +162,7 @@ differ() {
   same=$(cut -d ' ' -f 1 <<<"$found" | sort | uniq -d)
   printf '2. The span ids in it:\n'
   while read -r line; do printf '   %s\n' "$line"; done <<<"$found"
-  [[ -z $same ]] || die "these are not all different" "a sidecar whose tracer is not active hands on the headers that it got, and logs them" \
-    "a sidecar reads its tracer's settings when it starts: $out/scripts/restart.sh" "they are settings of the mesh: $out/scripts/install.sh"
+  [[ -z $same ]] || die "these are not all different" "a sidecar whose tracer is not active hands on the headers that it got, and logs them" "${hints[@]}"
   printf '   All differ: each sidecar made a span of its own.\n'
 }
 
@@ -203,6 +207,13 @@ ask() { # PATH: sets answer; for a path that it does not know the collector has 
   answer=$(curl -sS --noproxy '*' --max-time 5 "http://127.0.0.1:$port$1" 2>"$tmp/curl") && [[ $answer == '{'* ]]
 }
 
+reached() { # connects to the collector
+  [[ -z $forward ]] || return 0
+  # Spans come within 5 seconds, and a collector may remember how it showed half a trace.
+  sleep "${LABSPEC_POLL:-5}"
+  connect
+}
+
 held() { # whether the collector has one of $ids; sets trace
   local significant
   for trace in $ids; do
@@ -215,23 +226,24 @@ held() { # whether the collector has one of $ids; sets trace
 never() {
   local limit=$((limit < 10 ? limit : 10)) # a sidecar sends its spans within 5 seconds
   if await held; then
-    die "$COLLECTOR has the trace $trace, though nothing of $name is to be sampled" "the mesh has other settings than this lab's: $out/scripts/install.sh"
+    die "$COLLECTOR has the trace $trace, though nothing of $name is to be sampled" "is that request older than these settings? send new ones: $out/scripts/traffic.sh" \
+      "if not, the mesh has other settings than this lab's: $out/scripts/install.sh"
   fi
   printf '3. %s has no trace of these ids (%s asked for). Right: nothing of %s is sampled.\n' "$COLLECTOR" "$(wc -w <<<"$ids" | tr -d ' ')" "$name"
 }
 
 sometimes() {
-  local count rounds
-  read -r _ _ _ rounds <<<"$row"
+  local count percent enough rounds
+  read -r _ _ _ percent enough rounds _ <<<"$row"
   count=$(wc -w <<<"$ids" | tr -d ' ')
   if await held; then
-    printf '3. %s has the trace %s (%s %% of the requests are sampled). Look at it: %s/scripts/ui.sh\n' "$COLLECTOR" "$trace" "$PERCENT" "$out"
+    printf '3. %s has the trace %s (%s %% of the requests are sampled). Look at it: %s/scripts/ui.sh%s\n' "$COLLECTOR" "$trace" "$percent" "$out" ""
     return
   fi
   printf '3. %s has no trace of the newest %s ids.\n' "$COLLECTOR" "$count"
-  awk -v percent="$PERCENT" -v count="$count" -v enough="$ENOUGH" 'BEGIN {
+  awk -v percent="$percent" -v count="$count" -v enough="$enough" 'BEGIN {
     printf "   With %s %% sampled that happens in %.0f of 100 cases; of %d requests one is sampled in 95 of 100.\n", percent, 100 * (1 - percent / 100) ^ count, enough }'
-  if ((ENOUGH <= ASKED)); then printf '   Send so many: %s/scripts/traffic.sh %s %s\n' "$out" "$variant" "$rounds"; fi
+  if [[ -n $rounds ]] && ((enough <= ASKED)); then printf '   Send so many: %s/scripts/traffic.sh %s %s\n' "$out" "$variant" "$rounds"; fi
 }
 
 await all_followed || true
@@ -245,6 +257,6 @@ for row in "${CLIENTS[@]}"; do
   printf '1. More than one sidecar logged the trace id %s.\n' "$trace"
   differ
   if [[ $rule == always ]]; then ids=$trace; else ids=$(logged_ids "$ASKED"); fi
-  [[ -n $forward ]] || connect
+  reached
   "$rule"
 done

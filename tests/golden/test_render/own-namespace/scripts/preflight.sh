@@ -53,8 +53,8 @@ die() {
 
 [[ ! -e $out/.labspec.journal ]] || die "$out is half written: a build was interrupted" "run again: labspec build $SPEC -o $out"
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 read -ra istioctl <<<"${ISTIOCTL:-istioctl}"
 [[ -z ${KUBE_CONTEXT:-} ]] || istioctl+=("--context=$KUBE_CONTEXT")
@@ -143,7 +143,7 @@ check_injection() { # the namespace's labels istio-injection and istio.io/rev
   fi
 }
 
-check_namespace() { # the lab makes this one
+check_own_namespace() { # the lab makes this one
   local state name lab injection revision
   state=$(namespace_state "$NAMESPACE") || { unreadable "namespace $NAMESPACE"; return; }
   IFS='|' read -r name lab injection revision <<<"$state"
@@ -170,7 +170,7 @@ check_collector() {
 
 check_istioctl
 if check_kubectl && check_cluster; then
-  check_namespace
+  check_own_namespace
   check_services
   check_collector
 fi

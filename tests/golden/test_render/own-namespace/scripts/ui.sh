@@ -14,8 +14,8 @@ COLLECTOR_PORT=80
 SERVICES_API='/jaeger/api/services'
 LOCAL_PORT=16686
 PAGE='/jaeger/search'
-SERVICES=(reader.own-namespace orders.own-namespace stock.own-namespace)
-PERCENT='1'
+POSSIBLE=(reader.own-namespace orders.own-namespace stock.own-namespace)
+RARE='Only 1 % of the requests are sampled'
 
 case " $* " in *' -h '* | *' --help '*) sed -n '3,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;; esac
 
@@ -43,8 +43,8 @@ if [[ ${1-} == --check ]]; then
   shift
 fi
 
-variant=${1:-base}
-[[ $variant == base && $# -le 1 ]] || die "this lab has no variant \"$*\"" "it has: base"
+variant=${*:-base}
+[[ $variant == base ]] || die "this lab has no variant \"$variant\"" "it has: base"
 
 limit=${LABSPEC_WAIT:-30} # seconds that one thing may take to become ready
 
@@ -110,25 +110,16 @@ ui_port=${UI_PORT:-$LOCAL_PORT}
 if [[ $check == yes ]]; then connect; else connect "$ui_port"; fi
 printf '%s answers.\n' "$COLLECTOR"
 
-listed() { # whether the collector knows every service
-  local service
-  missing=" ${SERVICES[*]}"
-  ask "$SERVICES_API" || return 1
-  missing=
-  for service in "${SERVICES[@]}"; do
-    [[ $answer == *"\"$service\""* ]] || missing="$missing $service"
-  done
-  [[ -z $missing ]]
-}
-
-if await listed; then
-  printf 'It has spans of: %s\n' "${SERVICES[*]}"
-else
-  printf 'It has no spans of:%s. Only %s %% of the requests are sampled: send more with %s/scripts/traffic.sh\n' "$missing" "$PERCENT" "$out"
-fi
+missing='' present=''
+ask "$SERVICES_API" || no_json
+for service in "${POSSIBLE[@]}"; do
+  if [[ $answer == *"\"$service\""* ]]; then present="$present $service"; else missing="$missing $service"; fi
+done
+[[ -z $present ]] || printf 'It has spans of:%s\n' "$present"
+[[ -z $missing ]] || printf 'It has no spans of:%s. %s: send more with %s/scripts/traffic.sh%s\n' "$missing" "$RARE" "$out" ""
 
 if [[ $check == yes ]]; then
-  printf 'To open its page: %s/scripts/ui.sh\n' "$out"
+  printf 'To open its page: %s/scripts/ui.sh%s\n' "$out" ""
   exit
 fi
 

@@ -1,0 +1,72 @@
+"""Any image; labspec believes what the spec says of it."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from labspec.model import Image, Line, Port, PortOrNone
+from labspec.services._base import AppTracer, Calls, Container, Forwarding, Listener, Service, Site
+from labspec.services._forwards import choice, forwarding
+from labspec.services._tracer import ReportingTracer
+from labspec.shell import literal_for_kubernetes
+
+Words = Annotated[tuple[Line, ...], Field(strict=False)]
+
+
+if TYPE_CHECKING:
+    Forwards = str | tuple[str, ...]
+else:
+    Forwards = choice("all", "none", "unknown")
+
+
+class Custom(Service):
+    """Any image. Its calls are a statement about it, which labspec believes, not a command."""
+
+    kind: Literal["custom"]
+    image: Image  # here it is required
+    """The image."""
+    command: Words = ()
+    """Instead of the image's entry point."""
+    args: Words = ()
+    """The arguments."""
+    calls: Calls = ()
+    """The requests that it sends for each one that it gets; of its own accord where nobody calls it."""
+    forwards: Forwards = "unknown"
+    """The headers that it copies into its own requests: `all`, `none`, a list, or `unknown`: then labspec predicts both ways."""
+    tracer: ReportingTracer | None = None
+    """It has a tracer of its own."""
+    port: PortOrNone = 80
+    """The port of its Service; `none`: it answers nobody."""
+    targetPort: Port | None = None  # noqa: N815  # the key in the spec
+    """The port that the container listens on, where it is another."""
+
+    def steps(self) -> Calls:
+        """Its calls: steps in order."""
+        return self.calls
+
+    def listener(self) -> Listener | None:
+        """Where it answers; None with `port: none`."""
+        return None if isinstance(self.port, str) else Listener(self.port, self.targetPort or self.port)
+
+    def acts(self, *, called: bool) -> bool:
+        """Whether it sends requests of its own accord: one that nobody calls can have no other reason."""
+        return not called
+
+    def forwarding(self) -> Forwarding:
+        """What it hands on."""
+        return forwarding(self.forwards)
+
+    def own_tracer(self) -> AppTracer | None:
+        """The tracer that it brings."""
+        return self.tracer.own(self.tracer.export) if self.tracer else None
+
+    def container(self, site: Site) -> Container:  # noqa: ARG002  # its calls are its own affair
+        """The image as it is; without a probe it is ready when it runs."""
+        return Container(
+            name="app",
+            image=self.image,
+            command=tuple(literal_for_kubernetes(word) for word in self.command),
+            args=tuple(literal_for_kubernetes(word) for word in self.args),
+            readiness=None,
+            requests={"cpu": "10m", "memory": "32Mi"},
+        )

@@ -1,0 +1,1 @@
+"""A Prediction for people at a terminal, as a diagram, and for programs."""
