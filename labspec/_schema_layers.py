@@ -14,20 +14,20 @@ _NULL: Schema = {"type": "null"}
 _NOT_IN_VARIANTS = {"apiVersion", "name", "variants"}
 
 
-def kinds_whole(bodies: dict[str, Schema]) -> dict[str, Schema]:
-    """What each kind's keys are, for the `then` of a condition."""
-    return {name: _closed(body) for name, body in bodies.items()}
+def kinds_whole(bodies: dict[str, Schema], names: dict[str, str]) -> dict[str, Schema]:
+    """The definitions of each kind's keys, for the `then` of a condition; `names` has their names, by kind."""
+    return {names[kind]: _closed(body) for kind, body in bodies.items()}
 
 
-def kinds_partial(bodies: dict[str, Schema]) -> dict[str, Schema]:
+def kinds_partial(bodies: dict[str, Schema], names: dict[str, str]) -> dict[str, Schema]:
     """The same where layers are; a kind that changes takes the keys of the old one away: they can be null."""
     everything = dict.fromkeys(key for body in bodies.values() for key in body["properties"])
     parts = {}
-    for name, body in bodies.items():
+    for kind, body in bodies.items():
         others = "|".join(key for key in everything if key not in body["properties"])
         message = "Not a key of this kind; null takes away what another kind had."
         nulls = {"patternProperties": {f"^({others})$": {**_NULL, "errorMessage": message}}} if others else {}
-        parts[name] = {**_closed(made_partial(body)), **nulls}
+        parts[names[kind]] = {**_closed(made_partial(body)), **nulls}
     return parts
 
 
@@ -77,11 +77,10 @@ def variant(properties: dict[str, Schema], about_defaults: str) -> Schema:
     """A partial spec."""
     own = {key: made_partial(value) for key, value in properties.items() if key not in _NOT_IN_VARIANTS}
     services = {key: value for key, value in properties["services"].items() if key != "defaultSnippets"}
-    own["services"] = {
-        **services,
-        "type": ["object", "null"],
-        "additionalProperties": reference("PartialService"),
-    }
+    own["services"] = {**services, "type": ["object", "null"], "additionalProperties": reference("PartialService")}
+    # Editors offer names only in what can be nothing but a map.
+    rules = {key: value for key, value in own["accept"].items() if key != "description"}
+    own["accept"] = {"description": own["accept"]["description"], "anyOf": [{**rules, "type": "object"}, _NULL]}
     own["description"]["description"] = "The variant's heading: what one sees in it."
     own["defaults"] = {"anyOf": [reference("Defaults"), _NULL], "description": about_defaults}
     about = "Another form of the lab: what it says otherwise; null takes something away."

@@ -1,6 +1,6 @@
 """What follows from who calls whom: names and addresses, the statuses that come back, and cycles."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from labspec.lab import Lab
 from labspec.mesh import CLUSTER_DOMAIN
@@ -26,11 +26,11 @@ def operation(lab: Lab, name: str) -> str:
 
 
 def statuses(lab: Lab) -> dict[str, tuple[int, ...]]:
-    """The HTTP statuses that each service can answer with; 503 where no pod is (its caller's sidecar says so)."""
+    """The HTTP statuses that each service can answer with; 503 where no pod is (its caller's sidecar says so: see `seen_by`)."""
     found: dict[str, tuple[int, ...]] = {}
     for name in _callees_first(lab):
         service = lab.spec.services[name]
-        below = [found.get(call.to) for call in known(lab, name)]
+        below = [seen_by(lab, found, name, call) for call in known(lab, name)]
         whole = len(below) == sum(1 for _ in service.outgoing())
         if not service.replicas:
             found[name] = (503,)
@@ -39,6 +39,14 @@ def statuses(lab: Lab) -> dict[str, tuple[int, ...]]:
             answers = tuple(answer for answer in below if answer is not None)
             found[name] = service.answers(answers) if whole and len(answers) == len(below) else (200,)
     return found
+
+
+def seen_by(lab: Lab, answers: Mapping[str, tuple[int, ...]], caller: str, call: Call) -> tuple[int, ...] | None:
+    """The statuses that `caller` gets of a call; 0 for none at all: where no pod is, only a sidecar of its own answers."""
+    services = lab.spec.services
+    if not services[call.to].replicas and not services[caller].mesh:
+        return (0,)
+    return answers.get(call.to)
 
 
 def _callees_first(lab: Lab) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Kinds found by folder: one kind, one file; nothing else names it."""
 
-from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -9,11 +9,11 @@ from typing import TypeVar
 Kind = TypeVar("Kind")
 
 
-def modules_in(package: ModuleType) -> Iterator[ModuleType]:
+@cache
+def modules_in(package: ModuleType) -> tuple[ModuleType, ...]:
     """The modules of a folder in the order of their names; those that begin with `_` serve the others and are no kinds."""
-    for module in sorted(iter_modules(package.__path__), key=lambda found: found.name):
-        if not module.name.startswith("_"):
-            yield import_module(f"{package.__name__}.{module.name}")
+    names = sorted(module.name for module in iter_modules(package.__path__) if not module.name.startswith("_"))
+    return tuple(import_module(f"{package.__name__}.{name}") for name in names)
 
 
 def classes_in(package: ModuleType, base: type[Kind]) -> tuple[type[Kind], ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from labspec.finding import listed
 from labspec.plan import Plan, Workload
-from labspec.predict.values import APP, Request, Span
+from labspec.predict.values import APP, SIDECAR, Request, Span
 from labspec.services._base import Target
 from labspec.wording import BESIDE, THEN, changes_of
 
@@ -135,13 +135,21 @@ def _assumption(request: Request) -> str:
 def _request(request: Request) -> Iterator[tuple[str, str]]:
     traces = request.traces
     yield "", spans_in_words(traces)
+    yield ": answered", " or ".join(map(str, request.hops[0].statuses))
     if not traces:
         return
     yield ": sampled", listed(dict.fromkeys(_percent(max(span.share for span in spans)) for spans in traces.values()))
-    deciders = (request.decider(trace_id) for trace_id in traces)
-    yield ": decided by", listed(dict.fromkeys(maker(span) for span in deciders if span))
+    yield ": decided by", listed(dict.fromkeys(maker(span) for trace in traces for span in deciders(request, trace)))
+    cuts = cut_off(request)
+    if cuts:
+        yield (
+            ": cut off",
+            "; ".join(
+                f"{name}: {_percent(whole)} before it, {_percent(part)} behind" for name, (whole, part) in cuts.items()
+            ),
+        )
     if request.breaks:
-        yield ": breaks", "; ".join(f"{found.service} ({found.detail})" for found in request.breaks)
+        yield ": breaks", "; ".join(f"{found.service}, because {found.detail}" for found in request.breaks)
     orphans = sum(_orphans(spans) for spans in traces.values())
     if orphans:
         yield ": spans without their parent", str(orphans)
@@ -159,6 +167,35 @@ def spans_in_words(traces: Mapping[str, tuple[Span, ...]]) -> str:
 def maker(span: Span) -> str:
     """`frontend's app`, or `frontend's sidecar`."""
     return f"{span.service}'s {'app' if span.maker == APP else 'sidecar'}"
+
+
+def deciders(request: Request, trace_id: str) -> tuple[Span, ...]:
+    """The spans whose makers decide whether a trace is sampled: one, or an app's and then that of a sidecar which draws as well."""
+    first = request.decider(trace_id)
+    if first is None:
+        return ()
+    sidecar = next((span for span in request.traces.get(trace_id, ()) if span.maker == SIDECAR), None)
+    if first.maker != APP or first.reported or sidecar is None:
+        return (first,)
+    if sidecar.decides:
+        # It does not read what the app says: x-b3-flags.
+        return (sidecar,)
+    return (first, sidecar) if 0 < sidecar.chance.percent < first.chance.percent else (first,)
+
+
+def cut_off(request: Request) -> Mapping[str, tuple[float, float]]:
+    """The services at which traces end for a part of the requests, with the percent of sampled ones before and behind.
+
+    The sidecars behind such a service draw again, and report fewer than those before it.
+    """
+    spans = {(span.trace_id, span.span_id): span for span in request.spans}
+    found: dict[str, tuple[float, float]] = {}
+    for hop in request.hops:
+        for span in (hop.client, hop.server):
+            above = spans.get((span.trace_id, span.parent_id)) if span and hop.above is not None else None
+            if span and above and above.chance.percent - span.chance.percent > 1e-6:
+                found.setdefault(hop.caller, (above.chance.percent, span.chance.percent))
+    return found
 
 
 def _orphans(spans: tuple[Span, ...]) -> int:

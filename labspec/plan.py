@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from labspec.accesslog import AccessLog, access_log
-from labspec.calls import statuses, url
+from labspec.calls import seen_by, statuses, url
 from labspec.collectors._base import Backend, Receiver
 from labspec.lab import FORMATS, Lab
 from labspec.mesh import CLUSTER_DOMAIN, ROOT_NAMESPACE, Mesh, Provider, receiver_of
@@ -150,7 +150,7 @@ def plan(forms: Sequence[Form]) -> Plan:
 
 def _plan(form: Form, variants: tuple[Plan, ...]) -> Plan:
     lab, spec = form.lab, form.lab.spec
-    answers = statuses(lab)
+    answers, callers = statuses(lab), _callers(lab)
     return Plan(
         source=lab.source,
         name=spec.name,
@@ -170,7 +170,10 @@ def _plan(form: Form, variants: tuple[Plan, ...]) -> Plan:
         collector=spec.collector.backend(lab.surroundings(CLUSTER_DOMAIN)),
         receiver=receiver_of(lab),
         provider=form.provider,
-        workloads=tuple(_workload(lab, answers, name, service) for name, service in spec.services.items()),
+        workloads=tuple(
+            _workload(lab, answers, tuple(callers.get(name, ())), service, name)
+            for name, service in spec.services.items()
+        ),
         mesh=form.mesh,
         prediction=form.prediction,
         accepted=form.accepted,
@@ -178,10 +181,19 @@ def _plan(form: Form, variants: tuple[Plan, ...]) -> Plan:
     )
 
 
-def _workload(lab: Lab, answers: Mapping[str, tuple[int, ...]], name: str, service: Service) -> Workload:
-    steps = tuple(tuple(_target(lab, answers, call) for call in step) for step in service.steps())
+def _callers(lab: Lab) -> dict[str, dict[str, None]]:
+    """Who calls each service, in the order of the spec."""
+    found: dict[str, dict[str, None]] = {}
+    for _, caller, call in lab.calls():
+        found.setdefault(call.to, {})[caller] = None
+    return found
+
+
+def _workload(
+    lab: Lab, answers: Mapping[str, tuple[int, ...]], callers: tuple[str, ...], service: Service, name: str
+) -> Workload:
+    steps = tuple(tuple(_target(lab, answers, name, call) for call in step) for step in service.steps())
     site = Site(name, lab.namespace(), steps, lab.format(), FORMATS)
-    callers = tuple(dict.fromkeys(caller for _, caller, call in lab.calls() if call.to == name))
     tracer = service.own_tracer()
     return Workload(
         name=name,
@@ -203,5 +215,5 @@ def _workload(lab: Lab, answers: Mapping[str, tuple[int, ...]], name: str, servi
     )
 
 
-def _target(lab: Lab, answers: Mapping[str, tuple[int, ...]], call: Call) -> Target:
-    return Target(call.to, call.method, url(lab, call), answers[call.to], call.percent)
+def _target(lab: Lab, answers: Mapping[str, tuple[int, ...]], caller: str, call: Call) -> Target:
+    return Target(call.to, call.method, url(lab, call), seen_by(lab, answers, caller, call) or (200,), call.percent)

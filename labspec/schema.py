@@ -2,7 +2,7 @@
 
 One object with an enum `kind` and an if/then for each kind: editors then offer `kind` first, and after it exactly that
 kind's keys. Descriptions are the strings below the fields, read from the source here, so that a build does not pay for them.
-What only serves editors: a description beside a `$ref` (draft-07 lets validators ignore it), `enumDescriptions`, and
+What only serves editors: a description beside a `$ref` (draft-07 lets validators ignore it), `enumDescriptions`, `errorMessage`, and
 `defaultSnippets`.
 """
 
@@ -123,8 +123,8 @@ def _services(bodies: dict[str, Any], about_defaults: str) -> dict[str, Any]:
     """The definitions of services, whole and partial."""
     whole, partial = _names(SERVICE_KINDS)
     return {
-        **_named(kinds_whole(bodies), whole),
-        **_named(kinds_partial(bodies), partial),
+        **kinds_whole(bodies, whole),
+        **kinds_partial(bodies, partial),
         "Service": by_kind(bodies, whole, _SERVICE, None),
         "LayeredService": by_kind(bodies, partial, f"{_SERVICE} null removes a default.", None),
         "PartialService": by_kind_or_any(bodies, partial, "What is otherwise in a service; null takes it away.", None),
@@ -136,8 +136,8 @@ def _collectors(bodies: dict[str, Any]) -> dict[str, Any]:
     """The definitions of collectors, whole and partial."""
     whole, partial = _names(COLLECTOR_KINDS)
     return {
-        **_named(kinds_whole(bodies), whole),
-        **_named(kinds_partial(bodies), partial),
+        **kinds_whole(bodies, whole),
+        **kinds_partial(bodies, partial),
         "Collector": by_kind(bodies, whole, _COLLECTOR, DEFAULT_COLLECTOR),
         "PartialCollector": by_kind_or_any(
             bodies, partial, "What is otherwise in the collector; null takes it away.", DEFAULT_COLLECTOR
@@ -149,10 +149,6 @@ def _names(kinds: Mapping[str, type[Model]]) -> tuple[dict[str, str], dict[str, 
     """The names of the definitions of kinds, whole and partial."""
     whole = {kind: model.__name__ for kind, model in kinds.items()}
     return whole, {kind: f"Partial{name}" for kind, name in whole.items()}
-
-
-def _named(bodies: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    return {names[kind]: body for kind, body in bodies.items()}
 
 
 def _step(definitions: dict[str, Any]) -> None:

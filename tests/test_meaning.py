@@ -61,6 +61,7 @@ def test_facts_of_a_lab() -> None:
         "stock: port": "80, in the container 5678",
         "stock: arguments": "-listen=:5678 -text=plenty",
         "request web GET http://shop/": "4 spans in 1 trace",
+        "request web GET http://shop/: answered": "200",
         "request web GET http://shop/: sampled": "100 %",
         "request web GET http://shop/: decided by": "web's sidecar",
     }
@@ -81,7 +82,7 @@ CASES = {
             "shop stops forwarding traceparent, tracestate",
             BROKEN,
             BY_SHOP,
-            "a request of web: leaves its trace at shop (it hands on no trace header (x-request-id alone does not hold a trace))",
+            "a request of web: leaves its trace at shop, because it hands on no trace header (x-request-id alone does not hold a trace)",
         ],
     ),
     "another header": (
@@ -95,7 +96,7 @@ CASES = {
             "shop stops forwarding x-request-id, traceparent, tracestate",
             BROKEN,
             BY_SHOP,
-            "a request of web: leaves its trace at shop (it hands on no trace header)",
+            "a request of web: leaves its trace at shop, because it hands on no trace header",
         ],
     ),
     "format": (
@@ -148,6 +149,18 @@ CASES = {
             "a request of web: 4 spans in 1 trace -> 2 spans in 1 trace",
         ],
     ),
+    "the same call, less often": (
+        "{services: {shop: {calls: [{to: stock, percent: 20}]}}}",
+        ["shop calls GET http://stock/ in 20 % of the cases instead of always"],
+    ),
+    "another answer": (
+        "{services: {stock: {replicas: 0}}}",
+        [
+            "stock: replicas 1 -> 0",
+            "a request of web: 4 spans in 1 trace -> 3 spans in 1 trace",
+            "a request of web: is answered with 502 instead of 200",
+        ],
+    ),
     "another call": (
         "{services: {shop: {calls: [{to: stock, path: /list, percent: 20}]}}}",
         [
@@ -187,6 +200,28 @@ def test_changes(name: str) -> None:
     assert list(changes(old, new)) == expected
     assert bool(changes(new, old)) == bool(expected)
     assert changes(old, old) == changes(new, new) == ()
+
+
+def test_a_collector_that_was_not_there() -> None:
+    old, new = both("{collector: {kind: none}, logs: {format: istio}}")
+    assert changes(new, old)[0] == (
+        "spans go to jaeger, by otlp-grpc to jaeger-collector.istio-system.svc.cluster.local:4317; before there was no collector"
+    )
+
+
+def test_a_trace_that_is_cut_off() -> None:
+    base = CHAIN.replace("1.30", "1.31").replace("variants:", "sampling: {percent: 10}\nvariants:")
+    old, new = both("{services: {shop: {forwards: [traceparent, tracestate]}}}", base)
+    assert changes(old, new)[-1] == "a request of web: its trace is cut off at shop: 10 % before it, 1 % behind"
+    assert changes(new, old)[-1] == "a request of web: its trace is no longer cut off at shop"
+
+
+def test_an_app_and_its_sidecar_that_decide_together() -> None:
+    base = CHAIN.replace("1.30", "1.31").replace("variants:", "sampling: {percent: 10}\nvariants:")
+    old, new = both("{services: {web: {tracer: {}}}}", base)
+    assert "a request of web: web's app and web's sidecar decide on sampling instead of web's sidecar" in changes(
+        old, new
+    )
 
 
 def test_calls_that_only_change_their_order() -> None:

@@ -79,7 +79,7 @@ web GET http://shop/  2 spans in 1 trace
         """\
 chain: Istio 1.30, the sidecars speak w3c
 
-web GET http://shop/  2 + 2 spans in 2 traces
+web GET http://shop/  2 + 2 spans in 2 traces, 2 of them in some requests only
   a trace of which nobody reports a span  e220a8397b1dcdaf6e789e6aa1b965f4
     └── [web's app CLIENT: nobody reports it]
         └── break: web's call of shop is in trace 1
@@ -169,9 +169,57 @@ def test_a_service_that_does_not_say_what_it_hands_on_is_shown_both_ways() -> No
     assert sum("break: shop's call of stock is in trace 2" in line for line in lines) == 1
 
 
+CUT = """
+apiVersion: labspec/v1
+name: cut
+istio: {version: "1.31"}
+services:
+  web: {kind: curl, tracer: {}, calls: [shop]}
+  shop: {kind: relay, forwards: [traceparent], calls: [stock]}
+  stock: {kind: http-echo}
+sampling: {percent: 10}
+"""
+
+
+def test_an_app_and_its_sidecar_that_both_have_to_want_it() -> None:
+    lines = [line.strip() for line in as_text(plan_of(CUT)).splitlines()]
+    start = lines.index("in 10 % of the requests; web's app decides (traceparent: …-01)")
+    assert lines[start + 1] == "and so does web's sidecar (its rate is 10 %): both must want it"
+    assert "headers where the request is sampled" in lines
+    assert [line.partition("   ")[2] for line in lines if "shop CLIENT" in line] == ["in 1 % (drawn again)"]
+    # Until Istio 1.30 the app's word is enough.
+    older = as_text(plan_of(CUT.replace("1.31", "1.30")))
+    assert "both must want it" not in older
+    assert "drawn again" not in older
+
+
+def test_a_header_that_no_sidecar_reads_decides_nothing() -> None:
+    spec = CUT.replace("tracer: {}", "tracer: {format: b3, sampled: debug}") + "propagation: {format: b3}\n"
+    told = [line.strip() for line in as_text(plan_of(spec)).splitlines() if "decides" in line]
+    assert told[0] == "in 10 % of the requests; web's sidecar decides (its rate is 10 %)"
+    assert "both must want it" not in as_text(plan_of(spec))
+
+
+def test_a_marked_request_id_decides_past_the_rate_of_a_sidecar() -> None:
+    spec = CUT.replace("tracer: {}", "sampling: {percent: 60}").replace("[traceparent]", "[x-request-id]")
+    told = [line.strip() for line in as_text(plan_of(spec)).splitlines() if "decides" in line]
+    assert told == [
+        "in 60 % of the requests; web's sidecar decides (its rate is 60 %)",
+        "in 60 % of the requests; shop's sidecar decides (a sidecar before it has marked x-request-id)",
+    ]
+
+
+def test_nothing_leaves_for_a_service_without_a_pod() -> None:
+    text = as_text(plan_of(CUT.replace("kind: http-echo", "kind: http-echo, replicas: 0")))
+    table = text.partition("    shop -> stock")[2].partition("  access log")[0].splitlines()
+    assert table[0].strip() == "from the app"
+    assert table[-1].strip() == "nothing arrives: stock has no pod"
+    assert [line for line in table if "x-request-id" in line] == []
+
+
 def test_lines_of_text_fit_a_terminal() -> None:
     log = re.compile(r"^ {6}\S")
-    for spec in (SPEC, PAIR, CHAIN, BOTH):
+    for spec in (SPEC, PAIR, CHAIN, BOTH, CUT):
         for form in plan_of(spec).forms:
             wide = [line for line in as_text(form).splitlines() if len(line) > 100 and not log.match(line)]
             assert wide == []
@@ -186,7 +234,7 @@ sequenceDiagram
   participant p0 as web
   participant p1 as shop
   participant p2 as stock
-  Note over p0: web, GET shop#58; 2 #43; 2 spans in 2 traces
+  Note over p0: web, GET shop#58; 2 #43; 2 spans in 2 traces, 2 of them in some requests only, in 100 and 20 percent of the requests
   Note over p0: break#58; web's call of shop is in trace 1, its own tracer speaks b3, the sidecars w3c
   p0->>p1: GET /
   Note over p0: [app's CLIENT span ..8009454f, nobody reports it]

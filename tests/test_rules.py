@@ -244,6 +244,12 @@ def test_nothing_is_counted_where_nothing_is_sampled() -> None:
     ]
 
 
+def test_two_ways_with_as_many_spans_are_told_apart() -> None:
+    spec = "propagation: {format: b3+w3c}\n" + chain("custom, image: 'x:1', tracer: {format: w3c, export: otlp-grpc}")
+    (message,) = [one.message for one in compiled("lab.yaml", whole(spec)).findings if one.rule == "forwards-unknown"]
+    assert message.endswith("leaves 1 trace of 6 spans; if nothing, as many, but as another tree")
+
+
 def test_a_variant_is_named() -> None:
     text = whole(
         chain("relay") + "\nvariants:\n  broken: {services: {m: {forwards: none}}}\n  old: {istio: {api: meshConfig}}"

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from labspec.compile import compiled
 from labspec.explain import READING
 from labspec.lab import COLLECTOR_KINDS, SERVICE_KINDS
-from labspec.schema import schema
+from labspec.schema import schema, schema_text
 from tests.conftest import ROOT, SPECS
 
 SCHEMA = schema()
@@ -33,7 +33,7 @@ def test_it_is_draft_07() -> None:
     assert "discriminator" not in text
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)
+@pytest.mark.parametrize("spec", [*SPECS, *(ROOT / "tests/real/labs").glob("*.yaml")], ids=lambda spec: spec.stem)
 def test_good_specs_are_good(spec: Any) -> None:
     assert errors(spec.read_text(encoding="utf-8")) == []
 
@@ -91,8 +91,8 @@ BASE = "apiVersion: labspec/v1\nname: lab\nservices: {a: {kind: curl, calls: [b]
 )  # fmt: skip
 def test_layers_are_good(text: str) -> None:
     assert errors(BASE + text) == []
-    found = compiled("lab.yaml", (BASE + text).encode()).findings
-    assert [finding for finding in found if finding.rule in SHAPE] == []
+    findings = compiled("lab.yaml", (BASE + text).encode()).findings
+    assert [finding for finding in findings if finding.rule in SHAPE] == []
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_layers_are_good(text: str) -> None:
 )  # fmt: skip
 def test_mistakes_in_layers_are_marked(text: str) -> None:
     assert errors(BASE + text)
-    found = compiled("lab.yaml", (BASE + text).encode()).findings
-    assert any(finding.rule in SHAPE for finding in found)
+    findings = compiled("lab.yaml", (BASE + text).encode()).findings
+    assert any(finding.rule in SHAPE for finding in findings)
 
 
 @pytest.mark.parametrize(
@@ -170,28 +170,51 @@ def test_what_labspec_reads_the_schema_allows(place: str, key: str, piece: Any) 
 def test_every_key_has_a_description() -> None:
     for where, body in walk(SCHEMA):
         for key, value in body.get("properties", {}).items():
-            if value is not True and not where.endswith("/if/not") and where not in {"/then", "/else"}:
+            if isinstance(value, dict) and not where.endswith("/if/not"):
                 assert value.get("description") or "$ref" in value or "const" in value, (where, key)
 
 
+def test_every_reference_leads_somewhere() -> None:
+    references = {body["$ref"] for _, body in walk(SCHEMA) if "$ref" in body}
+    assert all(isinstance(found(reference), dict) for reference in references)
+    assert {f"#/definitions/{name}" for name in SCHEMA["definitions"]} <= {
+        "/".join(reference.split("/")[:3]) for reference in references
+    }
+
+
+def test_the_text_is_the_schema() -> None:
+    assert json.loads(schema_text()) == SCHEMA
+
+
 def test_every_kind_is_there() -> None:
-    assert SCHEMA["definitions"]["Service"]["properties"]["kind"]["enum"] == list(SERVICE_KINDS)
-    assert SCHEMA["definitions"]["Collector"]["properties"]["kind"]["enum"] == list(COLLECTOR_KINDS)
+    assert found("#/definitions/Service/properties/kind")["enum"] == list(SERVICE_KINDS)
+    assert found("#/definitions/Collector/properties/kind")["enum"] == list(COLLECTOR_KINDS)
 
 
 def test_defaults_and_examples() -> None:
-    service = SCHEMA["definitions"]["Service"]["allOf"]
-    curl = next(
-        branch["then"]["properties"] for branch in service if branch["if"]["properties"]["kind"]["const"] == "curl"
-    )
-    assert curl["every"]["default"] == "5s"
-    assert "500ms" in curl["every"]["examples"]
-    assert SCHEMA["definitions"]["Sampling"]["properties"]["percent"]["default"] == 100
+    every = found("#/definitions/Curl/properties/every")
+    assert every["default"] == "5s"
+    assert "500ms" in every["examples"]
+    assert found("#/definitions/Sampling/properties/percent")["default"] == 100
+
+
+def test_what_is_required_of_a_service_may_stand_in_the_defaults() -> None:
+    text = "apiVersion: labspec/v1\nname: lab\nservices: {c: {kind: custom, port: null}}\n"
+    assert errors(text)
+    assert errors(f"{text}defaults: {{custom: {{image: 'x:1', port: 81}}}}\n") == []
 
 
 @pytest.mark.parametrize("spec", sorted((ROOT / "specs").glob("*.yaml")), ids=lambda spec: spec.stem)
 def test_every_spec_names_the_schema(spec: Any) -> None:
     assert spec.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../schema.json\n")
+
+
+def found(reference: str) -> Any:
+    """What stands at a place of the schema, references followed."""
+    value: Any = SCHEMA
+    for step in reference.removeprefix("#/").split("/"):
+        value = value[step]
+    return found(value["$ref"]) if "$ref" in value else value
 
 
 def walk(value: Any, where: str = "") -> Any:

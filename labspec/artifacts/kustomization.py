@@ -17,15 +17,16 @@ _HEAD = """\
 
 def _files(plan: Plan) -> Iterator[File]:
     yield yaml_file(plan, "kustomization.yaml", [_kustomization(["base"])], _HEAD)
-    yield yaml_file(plan, "base/kustomization.yaml", [_kustomization([name for name, _ in manifests(plan)])])
+    files = manifests(plan)
+    yield yaml_file(plan, "base/kustomization.yaml", [_kustomization([name for name, _ in files])])
+    base = [found for _, objects in files for found in objects]
     for variant in plan.variants:
-        yield from _overlay(plan, variant)
+        yield from _overlay(plan, base, variant)
 
 
-def _overlay(plan: Plan, variant: Plan) -> Iterator[File]:
+def _overlay(plan: Plan, base: list[Object], variant: Plan) -> Iterator[File]:
     """The difference of two compilations, as kustomize takes it."""
     files = manifests(variant)
-    base = [found for _, objects in manifests(plan) for found in objects]
     change = overlay(base, [found for _, objects in files for found in objects])
     added = {identity(found.body) for found in change.added}
     folder = f"overlays/{variant.variant}"

@@ -99,8 +99,10 @@ def _settings(plan: Plan) -> dict[str, Setting]:
         "CLIENTS": tuple(f"{client.namespace} {client.name} {client.container.name}" for client in plan.clients),
         "ROUNDS": tuple(client.round or "" for client in plan.clients),
         "REQUESTS": sum(not _is_by_chance(target) for target in targets),
-        "EXPECTED": tuple(dict.fromkeys(f"{target.method} {target.url} {status}" for target, status in answers)),
-        "STATUS": " or ".join(str(status) for status in sorted({each for target in targets for each in target.expect})),
+        "EXPECTED": tuple(dict.fromkeys(f"{target.method} {target.url} {status:03}" for target, status in answers)),
+        "STATUS": " or ".join(
+            f"{status:03}" for status in sorted({each for target in targets for each in target.expect})
+        ),
     }
 
 

@@ -9,6 +9,7 @@ Grammar: Envoy, `source/common/formatter/substitution_formatter.cc`.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from labspec.envoy.operators import OPERATORS
@@ -72,6 +73,7 @@ class Format(NamedTuple):
     problems: tuple[FormatProblem, ...]
 
 
+@lru_cache(maxsize=256)
 def parse(text: str) -> Format:
     """The tokens of a format and every break of the grammar; whether its operators exist is not asked here."""
     tokens: list[Token] = []

@@ -197,7 +197,7 @@ def number(value: float) -> str:
 
 def either(statuses: Iterable[int]) -> str:
     """`200 or 502`."""
-    return " or ".join(str(status) for status in statuses)
+    return " or ".join(f"{status:03}" for status in statuses)
 
 
 def count(items: int, thing: str) -> str:

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 
+from labspec.guide._markdown import code
+from labspec.plan import Workload
 from labspec.predict.values import Hop, Request
 
 _MOST = 4
 """Calls that are shown; the others look like them."""
 
 _REQUEST_ID = "x-request-id"
+
+# What a header looks like that carries a decision, by the flag of the tracer.
+_B3 = {"true": "x-b3-sampled: 1", "false": "x-b3-sampled: 0", "debug": "x-b3-flags: 1"}
+_W3C = {"true": "01", "false": "00"}
 
 
 def headers(request: Request) -> str:
@@ -39,10 +45,11 @@ def _chosen(request: Request) -> list[Hop]:
 
 
 def _call(hop: Hop) -> Iterator[str]:
+    # Where nothing arrives, the callee has no pod; what the caller's sidecar would add goes nowhere.
+    is_dead = not hop.reached
     stages: list[tuple[str, Mapping[str, str]]] = [
         (f"the app of {hop.caller} sends", hop.sent),
-        ("between the pods", hop.carried),
-        *([(f"the app of {hop.callee} gets", hop.received)] if hop.received or not hop.carried else []),
+        *([] if is_dead else [("between the pods", hop.carried), (f"the app of {hop.callee} gets", hop.received)]),
     ]
     width = max(len(title) for title, _ in stages)
     yield f"{hop.caller} calls {hop.callee}: {hop.method} {hop.url}"
@@ -52,8 +59,17 @@ def _call(hop: Hop) -> Iterator[str]:
         before = found
         for place, line in enumerate(lines):
             yield f"  {(title if place == 0 else '').ljust(width)}  {line}"
+    if is_dead:
+        yield f"  nothing arrives: {hop.callee} has no pod"
 
 
 def _lines(found: Mapping[str, str]) -> list[str]:
     order = sorted(found, key=lambda name: name == _REQUEST_ID)
     return [f"{name}: {found[name]}" for name in order] or ["no trace header"]
+
+
+def said(workload: Workload, flag: str) -> str:
+    """The decision as the headers of a workload's own tracer say it."""
+    if "x-b3-traceid" in workload.speaks.headers:
+        return code(_B3[flag])
+    return f"{code(_W3C[flag])} at the end of `traceparent`"

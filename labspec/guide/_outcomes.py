@@ -6,8 +6,9 @@ from labspec.finding import listed
 from labspec.guide._facts import hops, is_random, named, names, number, outside, share
 from labspec.guide._markdown import code
 from labspec.guide._trouble import Trouble
+from labspec.meaning import cut_off
 from labspec.plan import Plan, Workload
-from labspec.predict.values import SIDECAR, UNKNOWN
+from labspec.predict.values import UNKNOWN
 
 _RIGHT = "That is right here."
 
@@ -83,6 +84,9 @@ def _one_span(plan: Plan) -> Iterator[Trouble]:
         if bare
         else ""
     )
+    empty = [workload for workload in plan.workloads if workload.callers and not workload.replicas]
+    if empty:
+        right += f" Calls to {names(empty)} always have one: {'it has' if len(empty) == 1 else 'they have'} no pod."
     yield Trouble(
         "A call has one span instead of two",
         f"one of the two pods has no sidecar: without the CLIENT span that of {code(hop.caller)}, without the SERVER span that of {code(hop.callee)}.{right}",
@@ -131,19 +135,14 @@ def _log_of(plan: Plan, service: str) -> str:
 
 def _holes(plan: Plan) -> Iterator[Trouble]:
     """Spans of one trace that are not sampled together."""
-    torn = [
-        span.service
-        for request in plan.prediction.requests
-        for hop in request.hops
-        for span in hop.spans
-        if span.maker == SIDECAR and not span.decides and span.chance.possible and len(span.chance.draws) > 1
-    ]
+    torn = list(dict.fromkeys(name for request in plan.prediction.requests for name in cut_off(request)))
     if torn:
+        does = "does" if len(torn) == 1 else "do"
         yield Trouble(
             "Some traces end half-way",
-            f"the request id does not arrive at {named(list(dict.fromkeys(torn)))}, so its sidecar draws again whether it reports. {_RIGHT}",
-            f"kubectl -n {plan.namespace} get pods",
-            "let the apps hand on `x-request-id` as well.",
+            f"{named(torn)} {does} not hand on `x-request-id`, so the sidecars behind draw again whether they report. {_RIGHT}",
+            _log_of(plan, torn[0]),
+            "let the app hand on `x-request-id` as well.",
         )
 
 

@@ -146,21 +146,23 @@ def _dashes(plan: Plan, samples: list[Hop]) -> Iterator[str]:
         return
     if not shown(plan).trace:
         return
+    bare = None in starters(plan)
     yield f"### When an id is {title}"
     noted = any(note.kind == "empty" for hop in samples for line in hop.lines for note in line.notes)
     answered = any(hop.received for hop in samples)
     yes = "In this lab where the list above says so. It is right in these lines, too:"
     no = "Not for the requests of this lab that reach their service. It is right in these lines:"
     yield prose(yes if noted or not answered else no)
-    bare = None in starters(plan)
     then = (
-        f"The id is then {title}, or the one that the client sent."
+        f"The id is then {title}, or the one that came with the request."
         if bare
-        else "The id is then the one that the client sent."
+        else f"The id is then the one that the app sent, or {title} if it sent none."
     )
+    asked = any(operator.name == "TRACE_ID" for operator in wanted)
+    right = " `%TRACE_ID%` is right even there." if asked else ""
     local = (
         "Requests that a sidecar answers itself, because it knows no route or no ready pod (503 `UH`): "
-        f"it writes trace headers only when it sends a request on. {then}"
+        f"it writes trace headers only when it sends a request on. {then}{right}"
     )
     reads = any(operator.name in _REQUEST for operator in wanted)
     yield bullets(

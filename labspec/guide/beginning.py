@@ -79,7 +79,7 @@ def _dotted(plan: Plan) -> str:
     if plan.collector is None or not reporters(plan):
         return ""
     apps = reporting_apps(plan)
-    own = f", and {'the app' if len(apps) == 1 else 'the apps'} of {names(apps)}" if apps else ""
+    own = f", and so {'does the app' if len(apps) == 1 else 'do the apps'} of {names(apps)}" if apps else ""
     return f" Dotted arrows are spans on their way to {plan.collector.ui.title}; the sidecars send them{own}."
 
 

@@ -3,6 +3,7 @@
 from labspec.finding import listed
 from labspec.guide._facts import broken, is_random, named, names, view
 from labspec.guide._markdown import bullets, code, page, prose
+from labspec.meaning import cut_off
 from labspec.plan import Plan, Workload
 
 
@@ -28,9 +29,16 @@ def forwarding(plan: Plan) -> str:
         [
             "### Who has to forward headers",
             prose(lead),
-            bullets(f"{names(workloads)}: {does}" for does, workloads in found.items()),
+            bullets(
+                f"{names(workloads)}: {_plural(does) if len(workloads) > 1 else does}"
+                for does, workloads in found.items()
+            ),
         ]
     )
+
+
+def _plural(does: str) -> str:
+    return does.replace("copies ", "copy ", 1) if does.startswith("copies ") else does
 
 
 def _hands_on(plan: Plan, workload: Workload, *, is_broken: bool) -> str:
@@ -46,17 +54,25 @@ def _hands_on(plan: Plan, workload: Workload, *, is_broken: bool) -> str:
         return f"copies none (`forwards: none`).{effect}"
     enough = "" if is_broken else f" That is enough for sidecars that speak {code(plan.propagation.name)}."
     only = listed(code(pattern) for pattern in known.patterns)
-    lost = (
-        ""
-        if "x-request-id" in known.patterns or not is_random(plan)
-        else " Without `x-request-id` the next sidecar may sample otherwise."
-    )
+    torn = any(workload.name in cut_off(request) for request in plan.prediction.requests)
+    lost = ""
+    if torn:
+        enough = ""
+        lost = (
+            " That keeps the ids, but without `x-request-id` the sidecars behind draw again, and some traces end here."
+        )
+    elif is_broken and is_random(plan) and "x-request-id" not in known.patterns:
+        lost = " Without `x-request-id` the trace behind it is sampled for itself."
     return f"copies only {only}.{effect}{enough}{lost}"
 
 
 def _rest(workload: Workload) -> str:
     """What is not known of a service whose tracer writes the ids."""
-    return "" if workload.forwarding.is_known else " Whether it hands on `x-request-id`, too, the spec does not say."
+    return (
+        ""
+        if workload.forwarding.is_known
+        else " Whether it hands on other headers that came, `x-request-id` among them, the spec does not say."
+    )
 
 
 def invalid_parent(plan: Plan) -> str:

@@ -178,10 +178,17 @@ def _remarks(plan: Plan, request: Request, title: str) -> Iterator[str]:
     traces = len(view(request).traces)
     if traces > 1:
         yield f"{title} shows {traces} traces, and nothing in them says that they are one request{_joined(request)}."
-    idle = sorted({hop.callee for hop in request.hops if not hop.received})
+    empty = {workload.name for workload in plan.workloads if not workload.replicas}
+    idle = sorted({hop.callee for hop in request.hops if hop.callee in empty})
     if idle:
         has = "has" if len(idle) == 1 else "have"
-        yield f"{named(idle)} {has} no pod (`replicas: 0`): a request there ends in a 503 of the caller's own sidecar, with the CLIENT span alone."
+        calling = all(hop.client for hop in request.hops if hop.callee in empty)
+        ends = (
+            " a request there ends in a 503 of the caller's own sidecar, with the CLIENT span alone."
+            if calling
+            else " a request there fails."
+        )
+        yield f"{named(idle)} {has} no pod (`replicas: 0`):{ends}"
     bare = [workload.name for workload in outside(plan) if workload.name in _touched(request)]
     if bare:
         yield f"{named(bare)} {'has' if len(bare) == 1 else 'have'} no sidecar (`mesh: false`): no span is made there."
@@ -197,7 +204,7 @@ def _cause(plan: Plan, reason: str, detail: str) -> str:
 
 def _joined(request: Request) -> str:
     """Whether the request id still holds the parts together."""
-    ids = {hop.carried.get("x-request-id") for hop in request.hops}
+    ids = {hop.carried.get("x-request-id") for hop in request.hops if hop.reached}
     return ", but the tag `guid:x-request-id`, which all their spans share" if len(ids) == 1 else ""
 
 

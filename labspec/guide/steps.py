@@ -137,7 +137,7 @@ def _has_bootstrap(plan: Plan) -> bool:
 
 def _deploy_remarks(plan: Plan) -> Iterator[str]:
     bare = outside(plan)
-    alone = f" A pod of {names(bare)} shows `1/1`: it is outside the mesh." if bare else ""
+    alone = f" A pod of {names(bare).replace(' and ', ' or ')} shows `1/1`: it is outside the mesh." if bare else ""
     own = " The collector's pod shows `1/1`: it is outside the mesh." if plan.collector else ""
     if len(bare) < len(plan.workloads):
         yield f"A pod of a service shows `2/2` under `READY`: the app and its sidecar.{alone}{own}"
@@ -158,7 +158,7 @@ def _deploy_remarks(plan: Plan) -> Iterator[str]:
             if plan.provider
             else "the annotation `proxy.istio.io/config` of its pods"
         )
-        yield f"A sampling of its own has: {rates}. That is {how}."
+        yield f"With a sampling of their own: {rates}. For each it is {how}."
 
 
 def _traffic(plan: Plan) -> Step | None:
@@ -187,10 +187,12 @@ def _traffic_remarks(plan: Plan) -> Iterator[str]:
             yield f"{code(client.name)} also sends by itself, a round every {wait} seconds."
         else:
             yield f"{code(client.name)} sends only now: its pod waits (`every: manual`)."
-    yield (
-        "The requests come from inside the client's own pod, from the app's container. So they pass its sidecar; "
-        "requests from the sidecar's container would not."
+    passing = (
+        " So they pass its sidecar; requests from the sidecar's container would not."
+        if all(client.sidecar for client in clients)
+        else ""
     )
+    yield f"The requests come from inside the client's own pod, from the app's container.{passing}"
     if any(client.starts for client in clients):
         own = " The sidecar keeps the trace id and makes a span id of its own." if _are_kept(plan) else ""
         yield f"`traceID` and `spanID` are what the app sent.{own}"
@@ -213,7 +215,7 @@ def _traffic_output(plan: Plan) -> str:
     statuses = either(sorted({status for target in every for status in target.expect}))
     total = 10 * len(every)
     answered = f"{total} of {total} requests answered {statuses}"
-    return f"{client.name}, 10 rounds:\n{target.method} {target.url} {target.expect[0]}{ids}\n...\n{answered}"
+    return f"{client.name}, 10 rounds:\n{target.method} {target.url} {target.expect[0]:03}{ids}\n...\n{answered}"
 
 
 def _curl(client: Workload) -> str:

@@ -5,18 +5,19 @@ from collections.abc import Iterator
 
 from labspec.finding import listed
 from labspec.guide import handing
-from labspec.guide._facts import cases, is_random, named, names, number, share, starters, view
+from labspec.guide._facts import cases, hops, is_random, named, names, number, share, starters, view
 from labspec.guide._markdown import block, code, prose
+from labspec.guide._onthewire import said
+from labspec.meaning import cut_off
 from labspec.plan import Plan, Workload
-from labspec.predict.values import APP, Request, Span
-from labspec.propagation._base import Start
+from labspec.predict.values import APP, SIDECAR, Request, Span
+from labspec.propagation._base import OPENTELEMETRY, Start
+
+_BOTH_WANT = "1.31"
+"""From this Istio on a sidecar of the opentelemetry tracer reports only what its own sampling takes too."""
 
 _MOST_ROUNDS = 9999
 """What scripts/traffic.sh takes."""
-
-# What a header looks like that carries a decision, by the flag of the tracer: B3 and W3C.
-_B3 = {"true": "x-b3-sampled: 1", "false": "x-b3-sampled: 0", "debug": "x-b3-flags: 1"}
-_W3C = {"true": "01", "false": "00"}
 
 
 def sections(plan: Plan) -> Iterator[str]:
@@ -44,7 +45,7 @@ def _starts(plan: Plan) -> Iterator[str]:
 def _started_by_sidecar(plan: Plan, clients: list[Workload]) -> Iterator[str]:
     inside = [client for client in clients if client.sidecar]
     bare = [client for client in clients if not client.sidecar]
-    written = listed(code(header) for header in plan.propagation.needed)
+    written = listed(code(header) for header in _written(plan, inside))
     if inside:
         yield prose(
             f"{names(inside)} {'sends' if len(inside) == 1 else 'send'} no trace header. The sidecar beside the client starts the trace: "
@@ -53,8 +54,18 @@ def _started_by_sidecar(plan: Plan, clients: list[Workload]) -> Iterator[str]:
         )
     if bare:
         yield prose(
-            f"{names(bare)} {'has' if len(bare) == 1 else 'have'} no sidecar and sends no trace header: the first sidecar on the way starts the trace, with a SERVER span."
+            f"{names(bare)} {'has no sidecar and sends' if len(bare) == 1 else 'have no sidecar and send'} no trace header: the first sidecar on the way starts the trace, with a SERVER span."
         )
+
+
+def _written(plan: Plan, clients: list[Workload]) -> list[str]:
+    """The headers in which the sidecars of these clients write the ids of a new trace."""
+    wanted = {client.name for client in clients}
+    first = next((request.hops[0] for request in plan.prediction.requests if request.client in wanted), None)
+    if first is None or first.client is None or not first.received:
+        return list(plan.propagation.needed)
+    ids = (first.client.trace_id, first.client.span_id)
+    return [name for name, value in first.carried.items() if any(part in value for part in ids)]
 
 
 def _started_by_app(plan: Plan, start: Start, clients: list[Workload]) -> Iterator[str]:
@@ -146,11 +157,22 @@ def _decisions(plan: Plan, request: Request, own: set[str]) -> Iterator[str]:
         decider = next((span for span in spans if span.trace_id == trace and span.decides), first)
         if place:
             if not (decider.maker != APP and first.chance.percent >= 100):
-                yield _again(request, decider, first)
+                yield _again(request, decider, first, next(iter(seen.values())))
         elif decider.maker == APP:
-            yield _by_app(plan, decider, first)
+            yield _by_app(plan, request, decider, first)
         else:
-            yield _by_sidecar(own, request, decider)
+            starter = next(span for span in spans if span.trace_id == trace)
+            yield _unread(plan, starter) + _by_sidecar(own, request, decider)
+
+
+def _unread(plan: Plan, starter: Span) -> str:
+    """What an app says of sampling that no sidecar reads."""
+    workload = next(workload for workload in plan.workloads if workload.name == starter.service)
+    if starter.maker != APP or workload.starts is None or workload.starts.flag != "debug":
+        return ""
+    return (
+        f"The app of {code(starter.service)} says {said(workload, 'debug')}, which Envoy hands on and does not read. "
+    )
 
 
 def _by_sidecar(own: set[str], request: Request, decider: Span) -> str:
@@ -165,43 +187,63 @@ def _by_sidecar(own: set[str], request: Request, decider: Span) -> str:
         return f"All the requests of \0: {whose} is 100 %. {who}."
     if percent <= 0:
         return f"None of the requests of \0: {whose} is 0 %. {who}."
-    return f"{number(percent)} % of the requests of \0, by chance: that is {whose}. {who} for the whole trace."
+    cut = _cut(request)
+    return f"{number(percent)} % of the requests of \0, by chance: that is {whose}. {who}{'' if cut else ' for the whole trace'}{cut}."
 
 
-def _by_app(plan: Plan, decider: Span, first: Span) -> str:
+def _cut(request: Request) -> str:
+    """Where a trace ends half-way, and how often it goes on."""
+    found = next(iter(cut_off(request).items()), None)
+    if found is None:
+        return ""
+    name, (_, beyond) = found
+    return (
+        f". Behind {code(name)}, which does not hand on `x-request-id`, the sidecars draw again, "
+        f"so only {number(beyond)} % of the requests have a trace beyond it"
+    )
+
+
+def _by_app(plan: Plan, request: Request, decider: Span, first: Span) -> str:
     workload = next(workload for workload in plan.workloads if workload.name == decider.service)
     flag = workload.starts.flag if workload.starts else "true"
-    said = _said(workload, flag)
+    word = said(workload, flag)
     if flag == "false":
-        return f"None of the requests of \0, whatever the sampling of the mesh says: the app says {said}, and every sidecar obeys."
+        return f"None of the requests of \0, whatever the sampling of the mesh says: the app says {word}, and every sidecar obeys."
     percent = first.chance.percent
     if percent < 100:
         return (
-            f"{number(percent)} % of the requests of \0: the app says {said}, but from Istio 1.31 on a sidecar that speaks W3C reports "
-            "only what its own sampling takes as well."
+            f"{number(percent)} % of the requests of \0: the app says {word}, but from Istio 1.31 on a sidecar that speaks W3C reports "
+            f"only what its own sampling takes as well{_cut(request)}."
+        )
+    if plan.propagation.tracer == OPENTELEMETRY and plan.istio_version >= _BOTH_WANT:
+        return (
+            f"All the requests of \0: the app says {word}, and the sampling of the first sidecar takes all. From Istio 1.31 on "
+            f"a sidecar that speaks W3C reports only what both want{_cut(request)}."
         )
     lower = (
         f", although the sampling of this lab is {number(plan.percent)} %"
         if plan.percent < 100
         else ", whatever the sampling of the mesh says"
     )
-    return f"All the requests of \0{lower}: the app says {said}, and every sidecar obeys."
+    return f"All the requests of \0{lower}: the app says {word}, and every sidecar obeys."
 
 
-def _said(workload: Workload, flag: str) -> str:
-    if "x-b3-traceid" in workload.speaks.headers:
-        return code(_B3[flag])
-    return f"{code(_W3C[flag])} at the end of `traceparent`"
-
-
-def _again(request: Request, decider: Span, first: Span) -> str:
-    joined = len({hop.carried.get("x-request-id") for hop in request.hops}) == 1
+def _again(request: Request, decider: Span, first: Span, before: Span) -> str:
+    joined = len({hop.carried.get("x-request-id") for hop in request.hops if hop.reached}) == 1
+    start = f"Behind the break the sidecar of {code(decider.service)} starts another trace for the requests of \0"
     if decider.maker == APP:
         return f"Behind the break the app of {code(decider.service)} decides for the requests of \0."
+    if joined and first.chance == before.chance:
+        return f"{start}. It goes by `x-request-id`, which arrives: either both traces are sampled or none."
+    if joined and first.chance.percent > before.chance.percent:
+        return (
+            f"{start}, in {number(first.chance.percent)} % of them. `x-request-id` arrives, but it carries only a yes: "
+            "the second trace is there whenever the first is, and for other requests too."
+        )
     if joined:
         return (
-            f"Behind the break the sidecar of {code(decider.service)} starts another trace for the requests of \0. "
-            "The decision is also in `x-request-id`, which arrives: either both traces are sampled or none."
+            f"{start}, in {number(first.chance.percent)} % of them: what the app says in its header is not in `x-request-id`, "
+            "so that sidecar goes by its own sampling."
         )
     return (
         f"Behind the break the sidecar of {code(decider.service)} decides anew for the requests of \0, {number(first.chance.percent)} %: "
@@ -210,13 +252,25 @@ def _again(request: Request, decider: Span, first: Span) -> str:
 
 
 def _carried(plan: Plan) -> str:
-    carried = (hop.carried for request in plan.prediction.requests for hop in request.hops if hop.client or hop.server)
+    carried = (hop.carried for hop in hops(plan.prediction.requests) if hop.client or hop.server)
     header = next(
         (found for each in carried if (found := plan.propagation.read(each).carrier)), plan.propagation.needed[0]
     )
     where = f"the last two digits of {code(header)}" if header == "traceparent" else code(header)
+    draws = any(
+        span.maker == SIDECAR and span.decides and span.chance.possible
+        for hop in hops(plan.prediction.requests)
+        for span in hop.spans
+    )
+    mark = (
+        " A sidecar that decides to sample marks `x-request-id` as well: its fifteenth character is then `9`. Only a yes is marked there, not a no."
+        if draws
+        else ""
+    )
+    torn = any(cut_off(request) for request in plan.prediction.requests)
+    whole = "" if torn else ", so that a trace is whole or not there"
     return (
-        f"The decision travels with the request, in {where} and in `x-request-id`, so that a trace is whole or not there. "
+        f"The decision travels with the request, in {where}{whole}.{mark} "
         "Requests that are not sampled carry ids too, but nobody reports their spans."
     )
 

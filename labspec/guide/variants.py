@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from labspec.guide._facts import Case, cases, named, number, share
+from labspec.finding import listed
+from labspec.guide._facts import Case, cases, named, number, view
 from labspec.guide._markdown import block, bullets, code, page, plain, prose
 from labspec.guide._onthewire import call
 from labspec.guide._tree import tree
@@ -11,6 +12,7 @@ from labspec.guide.accesslog import examples
 from labspec.guide.request import exports, shape, size
 from labspec.meaning import changes
 from labspec.plan import Plan
+from labspec.predict.values import Request
 
 _MOST = 30
 """Changes that are listed."""
@@ -88,8 +90,9 @@ def _request(variant: Plan, before: Case | None, case: Case) -> Iterator[str]:
         yield prose(f"{about} is new: {_sizes(case)}.")
         yield from _trees(variant, case)
         return
-    rates, new_rates = share(before.usual), share(case.usual)
-    is_other = [shape(way) for way in before.ways] != [shape(way) for way in case.ways]
+    rates, new_rates = _rates(before), _rates(case)
+    leaves = bool(rates or new_rates)
+    is_other = leaves and [shape(way) for way in before.ways] != [shape(way) for way in case.ways]
     if is_other:
         old, new = _sizes(before), _sizes(case)
         yield prose(
@@ -98,14 +101,34 @@ def _request(variant: Plan, before: Case | None, case: Case) -> Iterator[str]:
             else f"{about} then leaves {new}; in the lab itself {old}."
         )
         yield from _trees(variant, case)
-    if rates != new_rates:
+    elif leaves and [_outcome(way) for way in before.ways] != [_outcome(way) for way in case.ways]:
+        is_other = True
+        yield prose(f"{about} then leaves {_sizes(case)}, as before, but with other shares or statuses:")
+        yield from _trees(variant, case)
+    if rates and new_rates and rates != new_rates:
+        each = ", trace by trace" if len(rates) > 1 or len(new_rates) > 1 else ""
         yield prose(
-            f"{about} is then sampled in {number(new_rates)} % of the cases, in the lab itself in {number(rates)} %."
+            f"{about} is then sampled in {listed(new_rates)} of the cases{each}, in the lab itself in {listed(rates)}."
         )
     if list(before.first.received) != list(case.first.received) or list(before.first.sent) != list(case.first.sent):
         still = "" if is_other else f" It leaves {_sizes(case)}, as before."
         yield prose(f"{about} has other headers.{still}")
         yield block(call(case.first), "text")
+
+
+def _rates(case: Case) -> list[str]:
+    """How often each trace is sampled; empty where there is none."""
+    traces = view(case.usual).traces.values()
+    return list(dict.fromkeys(f"{number(max(span.chance.percent for span in spans))} %" for spans in traces))
+
+
+def _outcome(request: Request) -> list[object]:
+    """How often each span is there, as a share of its trace, and its statuses."""
+    return [
+        (round(span.share / max(other.share for other in spans), 9), span.statuses)
+        for spans in view(request).traces.values()
+        for span in spans
+    ]
 
 
 def _sizes(case: Case) -> str:
@@ -140,19 +163,20 @@ def _log(plan: Plan, variant: Plan) -> Iterator[str]:
 
 def _needs(plan: Plan, variant: Plan, operators: Mapping[str, str]) -> str:
     own, base = operators[variant.variant], operators[plan.variant]
-    version = (
-        f" It needs `istioctl` of version {variant.istio_version}."
-        if variant.istio_version != plan.istio_version
-        else ""
-    )
+    if variant.istio_version != plan.istio_version:
+        return (
+            f"It is for Istio {variant.istio_version}, and `deploy.sh` does not change the version of the mesh: first "
+            f"`./scripts/install.sh {variant.variant}` with `istioctl` of that version. Pods that run keep their sidecar until they are restarted. "
+            f"Its mesh settings are {'the same' if own == base else 'others'}, {code(own)}."
+        )
     if own == base:
-        return f"It needs no other mesh settings: {code(base)} serves both, and the switch is done by kubectl alone.{version}"
+        return f"It needs no other mesh settings: {code(base)} serves both, and the switch is done by kubectl alone."
     late = (
         " Sidecars read a part of them only when they start, so `deploy.sh` restarts the pods."
         if "meshConfig" in {plan.api, variant.api} and _bootstrap(plan) != _bootstrap(variant)
         else ""
     )
-    return f"It needs other mesh settings, {code(own)}: `deploy.sh` installs them first.{late}{version}"
+    return f"It needs other mesh settings, {code(own)}: `deploy.sh` installs them first.{late}"
 
 
 def _bootstrap(plan: Plan) -> object:

@@ -96,10 +96,11 @@ class Hop(NamedTuple):
     branch: float
     """Percent of the requests in which it is called."""
     statuses: tuple[int, ...]
+    """What the caller gets; 0 for no answer."""
     sent: Mapping[str, str]
     """The trace headers and x-request-id as the caller's app sends them."""
     carried: Mapping[str, str]
-    """As they leave the caller's pod."""
+    """As they leave the caller's pod; none where its sidecar answers itself, because no pod is there."""
     received: Mapping[str, str]
     """As the callee's app gets them."""
     app: Span | None
@@ -109,6 +110,8 @@ class Hop(NamedTuple):
     answering: Span | None
     """The span of the callee's own tracer."""
     lines: tuple[Line, ...]
+    reached: bool = True
+    """Whether the callee has a pod at all."""
 
     @property
     def spans(self) -> tuple[Span, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from labspec.calls import operation, statuses, url
+from labspec.calls import operation, seen_by, statuses, url
 from labspec.finding import Path
 from labspec.lab import FORMATS, Lab
 from labspec.mesh import Mesh, Proxy
@@ -127,7 +127,7 @@ class _Walk:
         call, came, index = due.call, due.came, len(self._hops)
         branch = round(due.branch * call.percent / 100, 8)
         sent, app = self._sent(due.caller, call, came, branch)
-        side = Side(self._lab, due.caller, call, self._answers[call.to])
+        side = Side(self._lab, due.caller, call, seen_by(self._lab, self._answers, due.caller, call) or (200,))
         carried, client, out = self._through(self._proxies.get(due.caller), sent, side, CLIENT, branch)
         hop = Hop(
             due.caller, call.to, due.path, due.above, call.method, url(self._lab, call), branch, side.statuses,
@@ -135,6 +135,8 @@ class _Walk:
         )  # fmt: skip
         self._hops.append(hop)
         if not side.reached:
+            # Headers are written when a request is sent on, and this one is not.
+            self._hops[index] = hop._replace(carried={}, reached=False)
             self._note_break(index, came, client)
             return
         received, server, inward = self._through(self._proxies.get(call.to), carried, side, SERVER, branch)
@@ -199,7 +201,8 @@ class _Walk:
         context = form.read(written).context
         assert context is not None  # noqa: S101  # it was written by the same format
         chance = NEVER if start.sampled is False else ALWAYS
-        return written, Made(context.trace_id, context.span_id, "", chance, start.sampled is not None)
+        # Sidecars decide where no decision that they read goes with the trace.
+        return written, Made(context.trace_id, context.span_id, "", chance, context.sampled is not None)
 
     def _forwarded(self, caller: str, service: Service, came: _Came | None) -> Headers:
         if came is None:

@@ -20,9 +20,10 @@ def _check(lab: Lab, mesh: Mesh, prediction: Prediction) -> Iterator[Hit]:  # no
                 continue
             told.add(name)
             path, key = blamed(lab, name, "forwards")
+            one, another = _outcome(usual), _outcome(other)
             message = (
-                f"nobody says what {name} hands on: if all, one request of {usual.client} leaves {_outcome(usual)}; "
-                f"if nothing, {_outcome(other)}{optional(usual)}"
+                f"nobody says what {name} hands on: if all, one request of {usual.client} leaves {one}; "
+                f"if nothing, {another if one != another else 'as many, but as another tree'}{optional(usual)}"
             )
             yield Hit(path, message, "write forwards: all, none, or a list of header names", key=key)
 

@@ -38,7 +38,7 @@ class Target(NamedTuple):
     method: str
     url: str
     expect: tuple[int, ...] = (200,)
-    """The HTTP statuses that are right."""
+    """The HTTP statuses that are right; 0 for no answer, which curl shows as 000."""
     percent: float = 100
 
 
@@ -154,7 +154,7 @@ class Service(Model):
         return None
 
     def answers(self, below: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:  # noqa: ARG002  # most kinds answer the same
-        """The HTTP statuses that its answers can have; `below` are those of each of its calls."""
+        """The HTTP statuses that its answers can have; `below` are those of each of its calls, 0 for no answer."""
         return (200,)
 
     def forwarding(self) -> Forwarding:

@@ -12,7 +12,7 @@ from labspec.services._base import AppTracer
 
 
 def _sampled(value: object) -> bool | str:
-    if isinstance(value, bool) or value in {"debug", "defer"}:
+    if isinstance(value, bool) or (isinstance(value, str) and value in {"debug", "defer"}):
         return value
     raise unlike(value, ("true", "false", "debug", "defer"), "write true, false, debug or defer")
 

@@ -65,9 +65,9 @@ class Relay(Service):
     def answers(self, below: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
         """200, or 502 where a call failed; its errors come last."""
         calls = [call for step in self.calls for call in step]
-        failing = [any(status >= 500 for status in statuses) for statuses in below]
+        failing = [any(_failed(status) for status in statuses) for statuses in below]
         certain = any(
-            call.percent == 100 and all(status >= 500 for status in statuses)
+            call.percent == 100 and all(_failed(status) for status in statuses)
             for call, statuses in zip(calls, below, strict=True)
         )
         usual = (502,) if certain else (200, 502) if any(failing) else (200,)
@@ -99,6 +99,10 @@ class Relay(Service):
             *((f"--delay={seconds(self.delay):g}",) if self.delay != "0s" else ()),
             *((f"--errors={self.errors.percent:g}:{self.errors.status}",) if self.errors else ()),
         )
+
+
+def _failed(status: int) -> bool:
+    return status >= 500 or status == 0
 
 
 def program() -> str:

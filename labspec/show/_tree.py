@@ -64,11 +64,11 @@ class Forest:
     def lines(self, trace: Trace, paint: Painter) -> Iterator[str]:
         """The tree of a trace."""
         usual = max((span.share for span in self._spans if span.trace_id == trace.trace_id), default=0.0)
-        pending = [(index, "", index == trace.roots[-1], usual) for index in reversed(trace.roots)]
+        pending = [(index, "", index == trace.roots[-1], usual, 0.0) for index in reversed(trace.roots)]
         while pending:
-            index, indent, is_last, share = pending.pop()
+            index, indent, is_last, share, before = pending.pop()
             span = self._spans[index]
-            yield f"{indent}{_LAST if is_last else _INNER}{self._span(span, share, paint)}"
+            yield f"{indent}{_LAST if is_last else _INNER}{self._span(span, share, before, paint)}"
             indent += _GAP if is_last else _BAR
             children, breaks = self._children.get(index, []), self._breaks.get(index, [])
             for number, found in enumerate(breaks, 1):
@@ -77,20 +77,23 @@ class Forest:
                 yield f"{indent}{mark}{paint(f'break: {self.consequence(found)}', 'red')}"
                 yield f"{indent}{below}{found.detail}"
             share = span.share if is_shown(span) else share
-            pending += [(child, indent, child == children[-1], share) for child in reversed(children)]
+            pending += [
+                (child, indent, child == children[-1], share, span.chance.percent) for child in reversed(children)
+            ]
 
     def consequence(self, found: Break) -> str:
         """What a break does, in words."""
         return f"{found.service}'s call of {self._request.hops[found.hop].callee} is in {self.name(found.after)}"
 
-    def _span(self, span: Span, share: float, paint: Painter) -> str:
+    def _span(self, span: Span, share: float, before: float, paint: Painter) -> str:
         who = f"{span.service}'s app" if span.maker == APP else span.service
         what = " ".join(part for part in (who, span.kind, span.operation) if part)
         if not is_shown(span):
             return paint(f"[{what}: {'never sampled' if span.reported else 'nobody reports it'}]", "blue")
         notes = []
         if abs(span.share - share) > 1e-9:
-            notes.append(f"in {span.share:.4g} % of the requests")
+            drawn = before - span.chance.percent > 1e-6
+            notes.append(f"in {span.share:.4g} % {'(drawn again)' if drawn else 'of the requests'}")
         if span.statuses != (200,):
             notes.append(f"status {' or '.join(map(str, span.statuses))}")
         if span.parent_id and (span.trace_id, span.parent_id) not in self._ids:

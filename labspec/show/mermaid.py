@@ -12,6 +12,7 @@ from labspec.meaning import spans_in_words
 from labspec.plan import Plan
 from labspec.predict.values import APP, Request, Span
 from labspec.show._tree import Forest, is_shown
+from labspec.show.text import some
 
 _PLAIN = re.compile(r"[A-Za-z0-9 ./,()\[\]'-]")
 _KEYWORD = re.compile(r"\bend\b", re.IGNORECASE)
@@ -38,7 +39,9 @@ def _request(request: Request, people: dict[str, str]) -> Iterator[str]:
     if request.assumed:
         done = "the headers on" if request.assumed == "forwards" else "nothing on"
         assumed = f", if {listed(request.unknown)} {'hand' if len(request.unknown) > 1 else 'hands'} {done}"
-    title = f"{request.client}, {first.method} {first.callee}{assumed}: {spans_in_words(request.traces)}"
+    shares = listed(dict.fromkeys(f"{max(span.share for span in spans):.4g}" for spans in request.traces.values()))
+    often = f", in {shares} percent of the requests" if shares not in {"", "100"} else ""
+    title = f"{request.client}, {first.method} {first.callee}{assumed}: {spans_in_words(request.traces)}{some(request)}{often}"
     yield f"Note over {people[request.client]}: {_text(title)}"
     yield from _Drawing(request, people).hop(0, "")
 
@@ -71,7 +74,7 @@ class _Drawing:
             yield f"{inner}Note over {self._people[span.service]}: {_text(self._span(span))}"
         for below in self._below.get(index, []):
             yield from self.hop(below, inner)
-        yield f"{inner}{callee}-->>{caller}: {' or '.join(map(str, hop.statuses))}"
+        yield f"{inner}{callee}-->>{caller}: {' or '.join(f'{status:03}' for status in hop.statuses)}"
         if is_optional:
             yield f"{indent}end"
 

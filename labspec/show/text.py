@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from labspec.finding import listed
-from labspec.meaning import maker, spans_in_words
+from labspec.meaning import deciders, maker, spans_in_words
 from labspec.plan import Plan
 from labspec.predict.values import APP, Hop, Line, Request, Span
 from labspec.report import Painter, plain
@@ -29,7 +29,7 @@ def as_text(plan: Plan, paint: Painter = plain) -> str:
 def _request(plan: Plan, request: Request, paint: Painter) -> Iterator[str]:
     first, forest = request.hops[0], Forest(request)
     traces = request.traces
-    told = spans_in_words(traces) if traces else f"no span: {_silence(plan, request)}"
+    told = f"{spans_in_words(traces)}{some(request)}" if traces else f"no span: {_silence(plan, request)}"
     yield f"{paint(f'{request.client} {first.method} {first.url}', 'bold')}  {told}"
     if request.assumed:
         done = "the headers on" if request.assumed == "forwards" else "nothing on"
@@ -39,9 +39,10 @@ def _request(plan: Plan, request: Request, paint: Painter) -> Iterator[str]:
     for trace in forest.traces:
         yield f"  {paint(forest.name(trace.trace_id), 'cyan')}  {trace.trace_id}"
         if trace.trace_id in traces:
-            yield f"    {_decision(plan, request, trace.trace_id)}"
+            yield from (f"    {line}" for line in _decision(plan, request, trace.trace_id))
         yield from (f"    {line}" for line in forest.lines(trace, paint))
-    yield f"  {paint('headers', 'cyan')}"
+    by_chance = any(0 < span.chance.percent < 100 for span in request.reported)
+    yield f"  {paint('headers', 'cyan')}{' where the request is sampled' if by_chance else ''}"
     for hop in request.hops:
         yield from (f"    {line}" for line in _headers(hop, paint))
     lines = [line for hop in request.hops for line in hop.lines]
@@ -51,12 +52,13 @@ def _request(plan: Plan, request: Request, paint: Painter) -> Iterator[str]:
         yield from (f"    {text}" for text in _logged(line, paint))
 
 
-def _decision(plan: Plan, request: Request, trace_id: str) -> str:
-    """`in 100 % of the requests; frontend's app decides (x-b3-sampled: 1)`."""
+def _decision(plan: Plan, request: Request, trace_id: str) -> Iterator[str]:
+    """`in 100 % of the requests; frontend's app decides (x-b3-sampled: 1)`, and who has to want it too."""
     share = max(span.share for span in request.traces[trace_id])
-    decider = request.decider(trace_id)
-    by = f"; {maker(decider)} decides ({_why(plan, request, decider)})" if decider else ""
-    return f"in {share:.4g} % of the requests{by}"
+    first, *others = deciders(request, trace_id)
+    yield f"in {share:.4g} % of the requests; {maker(first)} decides ({_why(plan, request, first)})"
+    for span in others:
+        yield f"and so does {maker(span)} ({_why(plan, request, span)}): both must want it"
 
 
 def _silence(plan: Plan, request: Request) -> str:
@@ -72,6 +74,8 @@ def _why(plan: Plan, request: Request, span: Span) -> str:
     """What the decision goes by."""
     proxy = plan.mesh.proxy(span.service)
     if span.maker != APP:
+        if proxy and span.chance.percent > proxy.sampling.value:
+            return "a sidecar before it has marked x-request-id"
         return f"its rate is {proxy.sampling.value:g} %" if proxy else "its own rate"
     sent = next((hop.sent for hop in request.hops if hop.app == span), {})
     speaks = next(workload.speaks for workload in plan.workloads if workload.name == span.service)
@@ -89,14 +93,19 @@ def _headers(hop: Hop, paint: Painter) -> list[str]:
     title = f"{hop.caller} -> {hop.callee}"
     if not names:
         return [f"{paint(title, 'cyan')}  none"]
-    rows = [[title, "from the app", "from the pod", "to the app"]]
-    rows += [[name, *_cells(hop, name)] for name in names]
+    # Where nothing arrives, the callee has no pod; what the caller's sidecar would add goes nowhere.
+    is_dead = not hop.reached
+    shown = 2 if is_dead else 4
+    rows = [[title, "from the app", "from the pod", "to the app"][:shown]]
+    rows += [[name, *_cells(hop, name)][:shown] for name in (hop.sent if is_dead else names)]
     table = _aligned(rows)
     for digits in (8, 6, 4):
         if max(map(len, table)) + 4 > _WIDTH:
             table = _aligned(
                 [rows[0], *([row[0], *(shortened_ids(cell, digits) for cell in row[1:])] for row in rows[1:])]
             )
+    if is_dead:
+        table.append(f"nothing arrives: {hop.callee} has no pod")
     return [paint(table[0], "cyan"), *table[1:]]
 
 
@@ -119,6 +128,12 @@ def _logged(line: Line, paint: Painter) -> Iterator[str]:
     for note in line.notes:
         kind = "is empty" if note.kind == "empty" else "misleads"
         yield paint(f"  {visible(note.operator)} {kind}: {note.reason}", "yellow")
+
+
+def some(request: Request) -> str:
+    """`, 2 of them in some requests only`; empty where all its calls are always made."""
+    number = sum(span.branch < request.hops[0].branch for span in request.reported)
+    return f", {number} of them in some requests only" if number else ""
 
 
 def shortened_ids(text: str, digits: int) -> str:

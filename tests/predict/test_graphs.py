@@ -315,3 +315,21 @@ def test_fixed_ids_are_those_of_the_loop() -> None:
     assert hop.app is not None
     assert f"trace_id={hop.app.trace_id}\n" in plan.workloads[0].container.args[0]
     assert f"span_id={hop.app.span_id}\n" in plan.workloads[0].container.args[0]
+
+
+def test_where_no_pod_is_only_a_sidecar_answers() -> None:
+    spec = "services:\n  a: {kind: curl, calls: [b], mesh: %s, tracer: {}}\n  b: {kind: http-echo, replicas: 0}\n"
+    with_one, without = (predicted(spec % mesh).requests[0].hops[0] for mesh in ("true", "false"))
+    assert (with_one.statuses, without.statuses) == ((503,), (0,))
+    assert with_one.carried == {}
+    below = "services:\n  a: {kind: curl, calls: [r]}\n  r: {kind: relay, calls: [b], mesh: false}\n  b: {kind: http-echo, replicas: 0}\n"
+    assert predicted(below).requests[0].hops[0].statuses == (502,)
+
+
+def test_a_sidecar_decides_where_no_header_that_it_reads_does() -> None:
+    deciders = {}
+    for flag in ("true", "false", "debug", "defer"):
+        (request,) = predicted(B3 + TWO % f", tracer: {{sampled: {flag}}}").requests
+        decider = request.decider(request.spans[0].trace_id)
+        deciders[flag] = decider.maker if decider else None
+    assert deciders == {"true": APP, "false": APP, "debug": "sidecar", "defer": "sidecar"}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.real import verification
 from tests.real.cluster import cluster
 from tests.real.kustomizing import kustomize
 from tests.real.mesh import mesh
@@ -38,13 +37,3 @@ def tool() -> Callable[..., str]:
         pytest.skip(reason)
 
     return find
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    verification.saw(report)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if difference := verification.disagreement(session.config):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        print(f"\n{difference}")  # noqa: T201  # there is no test whose failure it would be

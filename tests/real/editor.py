@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
+from tests.conftest import ROOT
+
 PATIENCE = 60.0
 """Seconds until a server that does not answer is given up; a loaded machine needs some for its start."""
 
@@ -32,6 +34,51 @@ _ENDED = "$/ended"
 
 # A place to fill in: $1 or ${1:value}.
 _PLACE = re.compile(r"(?<!\\)\$(?:[0-9]+|\{[0-9]+:(?P<value>[^}]*)\})")
+
+
+SCHEMA = ROOT / "schema.json"
+# A modeline, as specs have; the texts below are read with it.
+MODELINE = f"# yaml-language-server: $schema={SCHEMA}\n"
+ROOT_KEYS = "apiVersion: labspec/v1\nname: lab\nistio: {api: meshConfig}\npropagation: {format: b3}\n"
+SERVICE = f"{ROOT_KEYS}services:\n  app:\n"
+CURL = f"{SERVICE}    kind: curl\n"
+VARIANT = "variants:\n  other:\n"
+LAB = """\
+apiVersion: labspec/v1
+name: lab
+istio:
+  version: "1.30"
+  profile: demo
+  api: meshConfig
+services:
+  frontend:
+    kind: curl
+    every: 5s
+    tracer: {sampled: true, bits: 64}
+    calls:
+    - to: backend
+      method: POST
+  backend:
+    kind: http-echo
+    text: hello
+    port: 80
+    replicas: 1
+propagation:
+  format: b3
+sampling:
+  percent: 100
+collector:
+  kind: jaeger
+logs:
+  format: traced
+"""
+
+
+class At(NamedTuple):
+    """A position, the ^ in a text, and what is right there."""
+
+    text: str
+    offered: set[str]
 
 
 class Offer(NamedTuple):
@@ -204,6 +251,10 @@ class Editor:
                 # What a dead server did not read cannot be flushed.
                 with suppress(BrokenPipeError):
                     pipe.close()
+
+
+def offered(offers: list[Offer]) -> list[str]:
+    return sorted(offer.label for offer in offers if not offer.is_skeleton)
 
 
 def _read(stream: IO[bytes], messages: "queue.Queue[dict[str, Any]]") -> None:

@@ -9,6 +9,8 @@ Istio's kinds stay too, which the real one takes: a busy API server can need min
 
 import subprocess
 import sys
+from hashlib import sha256
+from pathlib import Path
 
 import yaml
 
@@ -21,10 +23,10 @@ def main(version: str, real: str, kubectl: str, url: str, command: str, *options
         sys.stdout.write(f"client version: {version}\n")
         return 0
     choice = [option for option in options if option.startswith("--filename=")] or ["--set=profile=demo"]
-    rendered = subprocess.run([real, "manifest", "generate", *choice], stdout=subprocess.PIPE, text=True, check=False)
-    if rendered.returncode:
-        return rendered.returncode
-    texts = [yaml.safe_dump(NAMESPACE), *rendered.stdout.split("\n---\n")]
+    rendered = _rendered(real, choice)
+    if rendered is None:
+        return 1
+    texts = [yaml.safe_dump(NAMESPACE), *rendered.split("\n---\n")]
     kinds_are_there = _there(kubectl, "customresourcedefinition/telemetries.telemetry.istio.io")
     if kinds_are_there or command == "uninstall":
         # A megabyte, and the same for every file.
@@ -33,6 +35,18 @@ def main(version: str, real: str, kubectl: str, url: str, command: str, *options
         return _given("\n---\n".join(texts[1:]), kubectl, "delete", "--ignore-not-found", "--wait=true")
     objects = "\n---\n".join(_led_to(url, text) for text in texts)
     return _given(objects, kubectl, "apply", "--server-side", "--force-conflicts")
+
+
+def _rendered(real: str, choice: list[str]) -> str | None:
+    """What the real istioctl renders; of the same settings only once, for as long as the folder HOME is there."""
+    said = "".join(Path(option.removeprefix("--filename=")).read_text() for option in choice if "filename" in option)
+    known = Path.home() / f"istio-{sha256(said.encode()).hexdigest()[:16]}.yaml"
+    if not known.exists():
+        done = subprocess.run([real, "manifest", "generate", *choice], stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            return None
+        known.write_text(done.stdout)
+    return known.read_text()
 
 
 def _there(kubectl: str, name: str) -> bool:

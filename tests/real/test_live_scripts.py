@@ -14,18 +14,20 @@ from typing import Any
 
 import pytest
 
-from labspec.envoy.format import Literal, parse
+from labspec.artifacts._existing import needed
+from labspec.plan import Plan
+from labspec.predict.values import APP
 from tests.conftest import ROOT
 from tests.real.cases import Case
 from tests.real.cluster import FOREIGN, Body, Cluster, running_cluster, until
 from tests.real.mesh import ELSEWHERE, LiveLab, Mesh
+from tests.real.pods import commands, logged, recorded, simulated
 from tests.scripts.conftest import FakeCollector, Run
 
 pytestmark = pytest.mark.real
 
 ORIGIN = Case(ROOT / "specs" / "istio-jaeger.yaml")
 PLAN = ORIGIN.plan()
-TRACE, SENT, CLIENT, SERVER = "463ac35c9f6413ad", "a2fb4a1d1a96d312", "0020000000000001", "0020000000000002"
 SCENARIO = "the scripts in a scenario each, with what a person sees"
 DEFAULT = "--namespace=default"
 SYSTEM = "--namespace=istio-system"
@@ -65,17 +67,6 @@ def collector() -> Iterator[FakeCollector]:
     found.server.shutdown()
     found.server.server_close()
     thread.join()
-
-
-def simulated(kind: str, name: str, selector: Body, **parts: Any) -> Body:
-    """An object that tells kwok how its pods behave."""
-    metadata = {"name": name}
-    return {
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": kind,
-        "metadata": metadata,
-        "spec": {"selector": selector, **parts},
-    }
 
 
 @pytest.fixture
@@ -121,7 +112,7 @@ def test_a_cluster_without_istio(bare: LiveLab) -> None:
 def test_a_mesh_without_its_kinds(bare: LiveLab) -> None:
     cluster = bare.mesh.cluster
     cluster.do("create", "namespace", "istio-system")
-    cluster.foreign("ConfigMap", "istio", "istio-system", data={"mesh": ""})
+    cluster.foreign("ConfigMap", "istio", "istio-system", data={"mesh": "\n".join([*needed(PLAN), ""])})
     cluster.do("annotate", "configmap", "istio", SYSTEM, f"labspec/lab={PLAN.name}")
     pod = {"containers": [{"name": "discovery", "image": "example.com/istiod:1"}]}
     template = {"metadata": {"labels": {"app": "istiod"}}, "spec": pod}
@@ -144,6 +135,10 @@ def test_every_step_from_nothing_to_nothing(lab: LiveLab, behaves: Any, tmp_path
     fails(done, "error: no log of container istio-proxy of frontend", "error: step 5, logs, failed\n")
     assert cluster.get("configmap", "istio", SYSTEM)[0]["metadata"]["annotations"]["labspec/lab"] == PLAN.name
     assert "Istio is there" not in lab.succeeds("install")
+    said = lab.succeeds("deploy", "w3c")
+    assert said.startswith("The mesh has other settings than istio/w3c.yaml.\n")
+    assert "Istio is ready.\n" in said
+    assert "Next: " not in said
     assert lab.succeeds("teardown", "--istio").endswith("Istio is gone; namespace istio-system stays.\n")
     assert not cluster.get("deployments", "--all-namespaces")
     fails(lab.run("deploy"), "error: Istio is not in this cluster\n")
@@ -180,6 +175,8 @@ def test_sidecars_older_than_the_mesh_settings(lab: LiveLab) -> None:
     changed = json.dumps({"data": {"mesh": settings.replace("sampling: 100\n", "sampling: 7\n")}})
     cluster.do("patch", "configmap", "istio", SYSTEM, f"--patch={changed}")
     time.sleep(1.1)  # times are in whole seconds
+    # Where a Telemetry chooses the tracer, a sidecar does not use the one that it read at its start.
+    assert lab.succeeds("restart", "telemetry") == "No pod needs a restart.\n"
     said = lab.succeeds("restart").splitlines()
     assert (
         len([line for line in said if line.startswith("Restarting ") and ", the mesh settings are from " in line]) == 2
@@ -236,58 +233,38 @@ def test_an_istioctl_of_another_version(lab: LiveLab) -> None:
 
 def test_logs_and_ui(lab: LiveLab, behaves: Any, collector: FakeCollector, tmp_path: Path) -> None:
     lab.succeeds("deploy")
-    to = {"address": "127.0.0.1", "port": collector.port}
-    forward = simulated(
-        "ClusterPortForward",
-        "collector",
-        {"matchNamespaces": ["istio-system"]},
-        forwards=[{"ports": [16686], "target": to}],
-    )
+    ports = [{"ports": [16686], "target": {"address": "127.0.0.1", "port": collector.port}}]
+    forward = simulated("ClusterPortForward", "collector", {"matchNamespaces": ["istio-system"]}, forwards=ports)
     seen = ("logs", DEFAULT, "--selector=app=backend", "--container=istio-proxy")
-    behaves(forward, *recorded(lab.mesh.cluster, tmp_path), seen=seen)
+    trace = logged(PLAN, tmp_path)
+    behaves(forward, *recorded(lab.mesh.cluster, "default", tmp_path), seen=seen)
     soon = {"LABSPEC_WAIT": "1"}
     fails(lab.run("ui", "--check", **soon), "error: Jaeger has no spans of: frontend.default backend.default\n")
-    fails(lab.run("logs", **soon), f"error: Jaeger has no trace {TRACE}\n  an id in a log is no trace yet")
-    collector.services, collector.traces = ["frontend.default", "backend.default"], [TRACE]
-    assert lab.succeeds("ui", "--check").startswith(
-        "Jaeger answers.\nIt has spans of: frontend.default backend.default\n"
-    )
-    said = lab.succeeds("logs")
-    assert (
-        f"1. More than one sidecar logged the trace id {TRACE}.\n2. The span ids in it:\n   {SENT} sent by frontend's app\n"
-        in said
-    )
-    assert f"   {SERVER} logged by backend's sidecar\n   {CLIENT} logged by frontend's sidecar\n   All differ: " in said
-    assert said.endswith(f"3. Jaeger has the trace. Look at it: {lab.out}/scripts/ui.sh\n")
+    fails(lab.run("logs", **soon), f"error: Jaeger has no trace {trace}\n  an id in a log is no trace yet")
+    collector.services, collector.traces = ["frontend.default", "backend.default"], [trace]
+    answers = "Jaeger answers.\nIt has spans of: frontend.default backend.default\n"
+    assert lab.succeeds("ui", "--check").startswith(answers)
+    follows(lab, PLAN, trace)
+    # Of a variant only what the pods log is another: the scripts look at nothing else.
+    for form in PLAN.variants:
+        trace = logged(form, tmp_path)
+        collector.traces = [trace]
+        follows(lab, form, trace)
+        assert lab.succeeds("ui", "--check", form.variant).startswith(answers)
     collector.broken = True
     fails(lab.run("ui", "--check", **soon), "error: Jaeger gives no JSON at /jaeger/api/services\n")
 
 
-def recorded(cluster: Cluster, folder: Path) -> list[Body]:
-    """What the lab's pods log of one request."""
-    pods = {pod["metadata"]["labels"]["app"]: pod["metadata"]["name"] for pod in cluster.get("pods", DEFAULT)}
-    app = f"GET http://backend/ 200 traceID={TRACE} spanID={SENT}"
-    texts = {
-        ("frontend", "istio-proxy"): line(CLIENT),
-        ("backend", "istio-proxy"): line(SERVER),
-        ("frontend", "curl"): app,
-        ("backend", "http-echo"): "",
-    }
-    objects = []
-    for (name, container), text in texts.items():
-        file = folder / f"{name}.{container}.log"
-        file.write_text("".join(f"2026-01-01T00:00:00.0Z stdout F {row}\n" for row in text.splitlines()))
-        logs = [{"containers": [container], "logsFile": str(file)}]
-        objects.append(simulated("ClusterLogs", f"{name}-{container}", {"matchNames": [pods[name]]}, logs=logs))
-    return objects
-
-
-def line(span: str) -> str:
-    """A line of the lab's own format."""
-    ids = {"X-B3-TRACEID": TRACE, "X-B3-SPANID": span}
-    tokens = parse(PLAN.log.text or "").tokens
-    found = [token.text if isinstance(token, Literal) else ids.get(token.argument or "", "-") for token in tokens]
-    return "".join(found)
+def follows(lab: LiveLab, form: Plan, trace: str) -> None:
+    """Holds that logs.sh finds the spans of the predicted request in the logs, and its trace in the collector."""
+    said = lab.succeeds("logs", *([] if form.is_base else [form.variant]))
+    assert f"1. More than one sidecar logged the trace id {trace}.\n2. The span ids in it:\n" in said
+    for span in form.prediction.requests[0].spans:
+        maker = "sent by frontend's app" if span.maker == APP else f"logged by {span.service}'s sidecar"
+        assert f"   {span.span_id} {maker}\n" in said
+    assert "   All differ: " in said
+    assert "3. Jaeger has the trace" in said
+    assert said.endswith(f" Look at it: {lab.out}/scripts/ui.sh{'' if form.is_base else f' {form.variant}'}\n")
 
 
 @pytest.mark.parametrize(("status", "words"), [("200", ""), ("503", "503: a sidecar reached no ready pod")])
@@ -301,16 +278,3 @@ def test_traffic(lab: LiveLab, behaves: Any, tmp_path: Path, status: str, words:
         fails(done, words, "error: 0 of 3 requests answered 200\n")
     else:
         assert (done.code, done.out.splitlines()[-1]) == (0, "3 of 3 requests answered 200")
-
-
-def commands(folder: Path, status: str) -> Body:
-    """Pods in which a shell finds these programs alone: what a client's script needs, and a curl that knows the answer."""
-    programs = folder / "programs"
-    programs.mkdir()
-    for name in ("tr", "cut", "seq"):
-        (programs / name).symlink_to(shutil.which(name) or "")
-    (programs / "curl").write_text(f"#!/bin/sh\nprintf %s {status}\n")
-    (programs / "curl").chmod(0o755)
-    path = [{"name": "PATH", "value": str(programs)}]
-    execs = [{"containers": ["curl"], "local": {"workDir": str(folder), "envs": path}}]
-    return simulated("ClusterExec", "clients", {"matchNamespaces": ["default"]}, execs=execs)

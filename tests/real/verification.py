@@ -1,7 +1,8 @@
 """docs/verification.md: what the real tier compared, with which version of which tool, written by the run itself.
 
-Tests call `record`. When the whole tier ran in one process and passed, `disagreement` holds what they recorded against the
-document, or writes it where LABSPEC_UPDATE=1. Nothing in it depends on the time or on the machine.
+Tests call `record`. When the whole tier ran and passed, `disagreement` holds what they recorded against the document, or writes it
+where LABSPEC_UPDATE=1. What the workers of a distributed run recorded comes back to it through `taken` and `add`. Nothing in it
+depends on the time or on the machine.
 """
 
 import os
@@ -12,10 +13,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import ROOT
-
+ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = ROOT / "docs" / "verification.md"
-RENEW = "LABSPEC_UPDATE=1 python -m pytest -m real"
+RENEW = "LABSPEC_UPDATE=1 python -m pytest -m real -n 2 --dist loadfile"
 
 _HEAD = """\
 <!-- written by `{renew}`, do not edit -->
@@ -67,6 +67,17 @@ def record(*, spec: str | None = None, tool: str, version: str, what: str, count
     _recorded[Entry(tool, version, what, spec or "")] += count
 
 
+def taken() -> list[tuple[str, str, str, str, int]]:
+    """What this process recorded, as a worker hands it on."""
+    return [(*entry, count) for entry, count in sorted(_recorded.items())]
+
+
+def add(found: Iterable[tuple[str, str, str, str, int]]) -> None:
+    """Adds what a worker recorded."""
+    for *entry, count in found:
+        _recorded[Entry(*entry)] += count
+
+
 def saw(report: pytest.TestReport) -> None:
     """Takes note of the outcome of one phase of a test; for pytest_runtest_logreport."""
     _outcomes[report.outcome] += 1
@@ -94,11 +105,10 @@ def disagreement(config: pytest.Config) -> str | None:
 
 
 def _whole(config: pytest.Config) -> bool:
-    """Whether every file of the tier ran in this process, unfiltered, and no test of it failed."""
+    """Whether every file of the tier ran, unfiltered, and no test of it failed."""
     files = set((ROOT / "tests" / "real").glob("test_*.py"))
     filtered = config.option.keyword or any("::" in argument for argument in config.args)
-    spread = getattr(config.option, "numprocesses", None)  # what workers record stays with them
-    return not filtered and not spread and not _outcomes["failed"] and files <= _passed
+    return not filtered and not _outcomes["failed"] and files <= _passed
 
 
 def rendered(recorded: Counter[Entry]) -> str:
@@ -130,3 +140,25 @@ def _total(recorded: Counter[Entry], wanted: Entry) -> int:
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Takes note of each test; where the run is distributed, in the process that distributes it."""
+    saw(report)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Takes what a worker recorded."""
+    output: dict[str, list[tuple[str, str, str, str, int]]] = getattr(node, "workeroutput", {})
+    add(output.get("recorded", []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hands on what a worker recorded; else holds it against the document."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["recorded"] = taken()
+    elif difference := disagreement(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(f"\n{difference}")  # noqa: T201  # there is no test whose failure it would be

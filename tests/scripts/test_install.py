@@ -47,6 +47,12 @@ def test_fresh(cluster: LabTree) -> None:
     assert run.out.endswith(f"Istio is ready. Next: {cluster.out}/scripts/deploy.sh\n")
 
 
+def test_deploy_goes_on_by_itself(cluster: LabTree) -> None:
+    run = cluster.run("install", LABSPEC_STEP="deploy")
+    assert (run.code, run.err) == (0, "")
+    assert run.out.endswith("\nIstio is ready.\n")
+
+
 def test_marks_what_it_installed_then_waits(cluster: LabTree) -> None:
     cluster.run("install")
     marked, waited = (

@@ -151,7 +151,7 @@ has_settings() { # whether the mesh is as this lab needs it
 }
 if ! has_settings; then
   printf 'The mesh has other settings than %s.\n' "$OPERATOR"
-  "$out/scripts/install.sh" ${yes[@]+"${yes[@]}"} "$variant" ||
+  LABSPEC_STEP=deploy "$out/scripts/install.sh" ${yes[@]+"${yes[@]}"} "$variant" ||
     die "the lab was not deployed: the mesh has other settings than it needs" "to change a mesh of others: $out/scripts/deploy.sh --yes"
 fi
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from labspec.envoy.format import Operator, parse
 from labspec.finding import listed
+from labspec.wording._requests import REQUEST, requests
 
 THEN = " then "
 """Between the steps of a service's calls."""
@@ -13,7 +14,6 @@ BESIDE = " with "
 """Between calls that are sent at the same time."""
 
 _SERVICE = "service "
-_REQUEST = "request "
 _MOST = 4
 """Operators that one line names."""
 
@@ -32,12 +32,12 @@ class _Change(NamedTuple):
 
 def changes_of(old: Facts, new: Facts) -> tuple[str, ...]:
     """What is different in `new`: the lab's settings, then service by service, then what that does to the requests."""
-    return tuple(dict.fromkeys((*_lab(old, new), *_services(old, new), *_requests(old, new))))
+    return tuple(dict.fromkeys((*_lab(old, new), *_services(old, new), *requests(old, new))))
 
 
 def _lab(old: Facts, new: Facts) -> Iterator[str]:
     for name in dict.fromkeys((*old, *new)):
-        if ": " in name or name.startswith((_SERVICE, _REQUEST)) or old.get(name) == new.get(name):
+        if ": " in name or name.startswith((_SERVICE, REQUEST)) or old.get(name) == new.get(name):
             continue
         if name == "access log format" and old.get("access log") != new.get("access log"):
             continue  # another encoding is another format
@@ -59,7 +59,7 @@ def _by_service(facts: Facts) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, value in facts.items():
         about, colon, what = name.partition(": ")
-        if name.startswith(_REQUEST):
+        if name.startswith(REQUEST):
             continue
         if name.startswith(_SERVICE):
             found.setdefault(name.removeprefix(_SERVICE), {})["kind"] = value
@@ -128,6 +128,8 @@ def _collector(change: _Change) -> Iterator[str]:
     new, _, after = (change.new or "none").partition(" by ")
     if new == "none":
         yield f"no collector instead of {old}: sidecars make no spans"
+    elif old == "none":
+        yield f"spans go to {new}{', by ' if after else ''}{after}; before there was no collector"
     elif old == new and before and after:
         yield f"spans go by {after} instead of {before.partition(' to ')[0]}"
     else:
@@ -201,13 +203,27 @@ def _calls(change: _Change) -> Iterator[str]:
         Counter(call for step in (calls or "").split(THEN) for call in step.split(BESIDE) if call)
         for calls in (change.old, change.new)
     )
-    gone, come = list((before - after).elements()), list((after - before).elements())
+    gone, come = before - after, after - before
+    for call in list(gone):
+        # The same call, but in another share of the requests.
+        now = next((other for other in come if _whole(other) == _whole(call)), None)
+        if now is not None:
+            gone, come = gone - Counter([call]), come - Counter([now])
+            yield f"{change.about} calls {_whole(call)} {_often(now)} instead of {_often(call)}"
     if gone:
-        yield f"{change.about} no longer calls {listed(gone)}"
+        yield f"{change.about} no longer calls {listed(list(gone.elements()))}"
     if come:
-        yield f"{change.about} calls {listed(come)}"
-    if not gone and not come:
+        yield f"{change.about} calls {listed(list(come.elements()))}"
+    if before == after:
         yield f"{change.about} sends its calls in another order: {change.new}"
+
+
+def _whole(call: str) -> str:
+    return call.partition(" in ")[0]
+
+
+def _often(call: str) -> str:
+    return f"in {share} of the cases" if (share := call.partition(" in ")[2]) else "always"
 
 
 def _every(change: _Change) -> Iterator[str]:
@@ -243,52 +259,3 @@ _OF_SERVICES: Mapping[str, Callable[[_Change], Iterator[str]]] = {
     "every": _every,
     "arguments": _arguments,
 }
-
-
-def _requests(old: Facts, new: Facts) -> Iterator[str]:
-    before, after = _by_request(old), _by_request(new)
-    for name, own in after.items():
-        client, _, call = name.partition(" ")
-        known = [other for other in before if other.partition(" ")[0] == client]
-        others = [other for other in after if other.partition(" ")[0] == client]
-        is_only = len(known) == len(others) == 1
-        earlier = before.get(known[0] if is_only else name)
-        subject = f"a request of {client}" + ("" if is_only else f" ({call})")
-        if earlier is None:
-            yield f"{subject}: {own.get('', '')}"
-        else:
-            yield from _request(subject, earlier, own)
-
-
-def _by_request(facts: Facts) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for name, value in facts.items():
-        if name.startswith(_REQUEST):
-            about, _, what = name.removeprefix(_REQUEST).partition(": ")
-            found.setdefault(about, {})[what] = value
-    return found
-
-
-def _request(subject: str, old: Facts, new: Facts) -> Iterator[str]:
-    if old.get("") != new.get(""):
-        yield f"{subject}: {old.get('')} -> {new.get('')}"
-    share, decider, breaks, orphans = (
-        (one, other) if (one := old.get(what)) != (other := new.get(what)) else None
-        for what in ("sampled", "decided by", "breaks", "spans without their parent")
-    )
-    # Where one side has no span at all, the line above says it.
-    if share and None not in share:
-        yield f"{subject}: in {share[1]} of the requests instead of {share[0]}"
-    if decider and None not in decider:
-        decides = "decide" if " and " in str(decider[1]) else "decides"
-        yield f"{subject}: {decider[1]} {decides} on sampling instead of {decider[0]}"
-    if breaks:
-        yield (
-            f"{subject}: leaves its trace at {breaks[1]}"
-            if breaks[1]
-            else f"{subject}: no longer leaves its trace at {breaks[0]}"
-        )
-    if orphans and orphans[1]:
-        yield f"{subject}: {orphans[1]} span{'s' if orphans[1] != '1' else ''} without a parent that anybody reports"
-    elif orphans and new.get("sampled"):
-        yield f"{subject}: no span lacks its parent any more"
