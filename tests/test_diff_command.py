@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_cli import BAD, SPEC, run
+from tests.calling import call as run
+from tests.test_cli import BAD, SPEC
 from tests.test_predict_command import on_terminal
 
 LAB = """\
