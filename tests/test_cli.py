@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from labspec import __version__
+from tests.calling import call as run
 from tests.conftest import ROOT
 
 SPEC = ROOT / "specs" / "istio-jaeger.yaml"
@@ -18,7 +19,7 @@ BAD = ROOT / "tests" / "invalid" / "ten-mistakes.yaml"
 WARNS = ROOT / "tests" / "invalid" / "nobody-calls.yaml"
 
 
-def run(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+def process(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
     command = [sys.executable, "-m", "labspec", *map(str, arguments)]
     # A fresh checkout has no bytecode: it is compiled once, beside the tests, and not at each run.
@@ -26,6 +27,16 @@ def run(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> subproc
     return subprocess.run(
         command, capture_output=True, text=True, cwd=cwd, env={**kept, **path, **environment}, check=False
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["check", SPEC], 0), (["check", WARNS], 0), (["check", BAD], 1), (["predict", "nowhere.yaml"], 2), (["bild"], 2)],
+)
+def test_a_process_says_the_same(arguments: list[str | Path], status: int) -> None:
+    real, called = process(*arguments), run(*arguments)
+    assert (real.returncode, real.stdout, real.stderr) == (called.returncode, called.stdout, called.stderr)
+    assert real.returncode == status
 
 
 def test_build_says_what_was_written_and_what_comes_next(tmp_path: Path) -> None:

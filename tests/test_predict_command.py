@@ -13,8 +13,9 @@ import pytest
 from labspec.show.machine import as_json
 from labspec.show.mermaid import as_mermaid
 from labspec.show.text import as_text
+from tests.calling import call as run
 from tests.conftest import ROOT, plan_of
-from tests.test_cli import BAD, SPEC, WARNS, run
+from tests.test_cli import BAD, SPEC, WARNS, process
 
 PAIR = """
 apiVersion: labspec/v1
@@ -433,7 +434,7 @@ def test_a_reader_that_leaves_early() -> None:
 
 
 def test_a_terminal_without_these_characters() -> None:
-    done = run("predict", SPEC, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    done = process("predict", SPEC, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 0
     assert "`-- frontend CLIENT" in done.stdout
     assert done.stdout.isascii()
