@@ -11,7 +11,7 @@ from labspec.mesh import CLUSTER_DOMAIN, ROOT_NAMESPACE, Mesh, Provider, receive
 from labspec.predict.values import Prediction
 from labspec.propagation._base import Format, Start
 from labspec.resource import BASE
-from labspec.services._base import AppTracer, Call, Container, Forwarding, Listener, Service, Site, Target
+from labspec.services._base import AppTracer, Call, Container, Forwarding, Listener, Service, Site, StandIn, Target
 
 
 class Workload(NamedTuple):
@@ -42,6 +42,12 @@ class Workload(NamedTuple):
     """Seconds between two rounds of its own requests, for a client with a loop."""
     round: str | None
     """A shell script that sends each of its requests once, for a client."""
+    acts: bool
+    """Whether it sends its calls of its own accord, each a request of its own."""
+    user_agent: str
+    """The user-agent of its requests; `-` where it sends none."""
+    stand_in: StandIn
+    """How a rehearsal plays it."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -212,6 +218,9 @@ def _workload(
         speaks=FORMATS.get(tracer.format or "", lab.format()) if tracer else lab.format(),
         pause=service.pause(),
         round=service.round(site),
+        acts=service.acts(called=bool(callers)),
+        user_agent=service.user_agent(),
+        stand_in=service.stand_in(site),
     )
 
 

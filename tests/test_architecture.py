@@ -18,6 +18,7 @@ LEVELS = (
     ("model", "propagation"),
     ("sampling",),
     ("services", "collectors", "accesslog"),
+    ("logreading",),
     ("lab", "overlay"),
     ("layers", "shorthands"),
     ("complaints",),
@@ -27,14 +28,15 @@ LEVELS = (
     ("plan", "rules"),
     ("wording",),
     ("meaning",),
-    ("show",),
+    ("observe",),
+    ("show", "present"),
     ("requests", "judge", "guide"),
     ("artifacts", "explain", "schema"),
     ("compile",),
     ("treestate",),
     ("tree",),
-    ("building",),
-    ("diffing", "predicting"),
+    ("building", "rehearse"),
+    ("diffing", "predicting", "rehearsing"),
     ("cli",),
     ("__main__",),
 )
@@ -95,7 +97,7 @@ def test_size(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_stages_between_source_and_tree_do_no_input_or_output(path: Path) -> None:
-    if part(path) in {"source", "tree", "treestate", "building", "diffing", "cli", "people", "__main__"}:
+    if part(path) in {"source", "tree", "treestate", "building", "diffing", "rehearse", "rehearsing", "cli", "people", "__main__"}:
         return
     if path == PACKAGE / "services" / "_relay.py":
         return  # a program that the ConfigMap carries and a pod runs, no stage

@@ -11,6 +11,9 @@ from labspec.model import Image, Model, Percent, Port, UrlPath
 from labspec.propagation._base import Format, Start
 from labspec.sampling import Sampling
 
+WAY = "x-labspec-way"
+"""The header that a rehearsal follows a request by: every application in it hands it on, whatever it does with the others."""
+
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -114,6 +117,17 @@ class AppTracer(NamedTuple):
     """`none` where nobody reports its spans, else the protocol."""
 
 
+class StandIn(NamedTuple):
+    """How a rehearsal plays an application: labspec answers in its place, sends its calls and does to headers what the spec says."""
+
+    status: int = 200
+    text: str = "ok\n"
+    arguments: tuple[str, ...] | None = None
+    """Of the program that its container brings, where that program runs itself."""
+    remark: str = ""
+    """What a report says of it, where it is less than the application."""
+
+
 class Service(Model):
     """A service of the lab; `kind` says which fields it has."""
 
@@ -169,9 +183,13 @@ class Service(Model):
     def container(self, site: Site) -> Container:
         """What its pods run."""
 
+    def stand_in(self, site: Site) -> StandIn:  # noqa: ARG002  # most kinds are told by their fields
+        """How a rehearsal plays it."""
+        return StandIn()
+
     def round(self, site: Site) -> str | None:  # noqa: ARG002  # kinds that send none need no site
         """A shell script that sends each of its requests once, for a client; None for the others."""
         return None
 
 
-__all__ = ["Call", "Calls", "Container", "Listener", "Method", "Port", "Service", "Site", "Target"]
+__all__ = ["Call", "Calls", "Container", "Listener", "Method", "Port", "Service", "Site", "StandIn", "Target"]

@@ -8,7 +8,7 @@ from pydantic import AfterValidator
 
 from labspec.model import described, duration, seconds
 from labspec.propagation._base import ShellHeaders, shell_headers
-from labspec.services._base import AppTracer, Calls, Container, Service, Site, Target
+from labspec.services._base import AppTracer, Calls, Container, Service, Site, StandIn, Target
 from labspec.services._tracer import SilentTracer
 from labspec.shell import literal_for_kubernetes, quote
 
@@ -73,6 +73,10 @@ class Curl(Service):
             readiness=None,
             requests={"cpu": "10m", "memory": "16Mi"},
         )
+
+    def stand_in(self, site: Site) -> StandIn:  # noqa: ARG002  # its requests are its calls
+        """The requests of its loop, with their headers."""
+        return StandIn(remark="sends what its loop sends, without curl")
 
     def round(self, site: Site) -> str | None:
         """Each request once; prints a line for each, and what curl says of a failure on stderr."""

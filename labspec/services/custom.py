@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from labspec.model import Image, Line, Port, PortOrNone
-from labspec.services._base import AppTracer, Calls, Container, Forwarding, Listener, Service, Site
+from labspec.services._base import AppTracer, Calls, Container, Forwarding, Listener, Service, Site, StandIn
 from labspec.services._forwards import choice, forwarding
 from labspec.services._tracer import ReportingTracer
 from labspec.shell import literal_for_kubernetes
@@ -59,6 +59,13 @@ class Custom(Service):
     def own_tracer(self) -> AppTracer | None:
         """The tracer that it brings."""
         return self.tracer.own(self.tracer.export) if self.tracer else None
+
+    def stand_in(self, site: Site) -> StandIn:  # noqa: ARG002  # all of it is told by its fields
+        """What the spec says of it, and no more."""
+        believed = {"unknown": "nobody says what it hands on: here it hands on everything"}
+        hands_on = believed.get(self.forwards, "") if isinstance(self.forwards, str) else ""
+        spans = "spans of its tracer included" if self.tracer and self.tracer.export != "none" else ""
+        return StandIn(remark="; ".join(["does what the spec says of its image", *filter(None, (hands_on, spans))]))
 
     def container(self, site: Site) -> Container:  # noqa: ARG002  # its calls are its own affair
         """The image as it is; without a probe it is ready when it runs."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from labspec.model import Line, Port
-from labspec.services._base import Container, Listener, Service, Site
+from labspec.services._base import Container, Listener, Service, Site, StandIn
 from labspec.shell import literal_for_kubernetes
 
 IMAGE = "hashicorp/http-echo:1.0"
@@ -31,6 +31,10 @@ class HttpEcho(Service):
     def answers(self, below: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:  # noqa: ARG002  # it calls nobody
         """The HTTP status of its answers."""
         return (self.status,)
+
+    def stand_in(self, site: Site) -> StandIn:  # noqa: ARG002  # it knows nobody
+        """The text and the status."""
+        return StandIn(status=self.status, text=f"{self.text}\n")
 
     def container(self, site: Site) -> Container:  # noqa: ARG002  # it knows nobody
         """The image has no shell: flags say everything."""

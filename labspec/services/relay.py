@@ -1,13 +1,25 @@
 """The service in the middle: it answers after its calls, and hands on what the spec says."""
 
 import json
+from collections.abc import Callable
 from pkgutil import get_data
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from labspec.model import Model, Percent, Port, described, duration, seconds
-from labspec.services._base import Calls, Container, Forwarding, Listener, Program, Service, Site, Target
+from labspec.services._base import (
+    WAY,
+    Calls,
+    Container,
+    Forwarding,
+    Listener,
+    Program,
+    Service,
+    Site,
+    StandIn,
+    Target,
+)
 from labspec.services._forwards import choice, forwarding
 from labspec.shell import literal_for_kubernetes
 
@@ -87,15 +99,21 @@ class Relay(Service):
             program=Program("labspec-relay", "/labspec", "relay.py", program()),
         )
 
-    def options(self, site: Site) -> tuple[str, ...]:
-        """What the program is told."""
-        patterns = ",".join(self.forwarding().patterns)
+    def stand_in(self, site: Site) -> StandIn:
+        """Its own program; beside the spec's headers it hands on the one that a rehearsal follows a request by."""
+        return StandIn(arguments=self.options(site, str, (WAY,)))
+
+    def options(
+        self, site: Site, literal: Callable[[str], str] = literal_for_kubernetes, more: tuple[str, ...] = ()
+    ) -> tuple[str, ...]:
+        """What the program is told; `literal` keeps a text as it is where somebody expands it, `more` are headers to hand on."""
+        patterns = ",".join((*self.forwarding().patterns, *more))
         steps = [[_spoken(target) for target in step] for step in site.steps]
         calls = json.dumps([step[0] if len(step) == 1 else step for step in steps])
         return (
             f"--port={self.targetPort}",
             *((f"--forward={patterns}",) if patterns else ()),
-            *((f"--calls={literal_for_kubernetes(calls)}",) if steps else ()),
+            *((f"--calls={literal(calls)}",) if steps else ()),
             *((f"--delay={seconds(self.delay):g}",) if self.delay != "0s" else ()),
             *((f"--errors={self.errors.percent:g}:{self.errors.status}",) if self.errors else ()),
         )

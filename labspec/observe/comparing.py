@@ -1,0 +1,265 @@
+"""What is otherwise in one request than its prediction says."""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from labspec.accesslog import AccessLog
+from labspec.logreading import MISSING, Field, LogLine, read_lines
+from labspec.mesh import Mesh, Proxy
+from labspec.observe.idmap import ID, IdMap, normal
+from labspec.observe.matching import Made, Matched
+from labspec.observe.values import Passage, SeenSpan
+from labspec.predict.chance import Chance
+from labspec.predict.logline import UNKNOWN
+from labspec.predict.values import APP, CLIENT, OUTBOUND, Hop, Line, Request, Span
+
+ANSWERS, CALLS, SPANS, TRACES, TAGS, HEADERS, LOG = "answers", "calls", "spans", "traces", "tags", "headers", "log"
+CHECKS = (ANSWERS, CALLS, SPANS, TRACES, TAGS, HEADERS, LOG)
+"""What is held against the prediction, in the order in which people are told."""
+
+REQUEST_ID = "x-request-id"
+_PARTS = 10_000
+"""Envoy samples a request whose id's first eight hex digits, modulo this, are below the rate: Http::UuidRequestIDExtension."""
+
+_CERTAIN = frozenset(
+    {
+        "REQ",
+        "REQUEST_HEADER",
+        "REQ_WITHOUT_QUERY",
+        "RESPONSE_CODE",
+        "RESPONSE_CODE_DETAILS",
+        "RESPONSE_FLAGS",
+        "RESPONSE_FLAGS_LONG",
+        "PROTOCOL",
+        "UPSTREAM_PROTOCOL",
+        "TRACE_ID",
+        "SPAN_ID",
+        "UPSTREAM_CLUSTER",
+        "UPSTREAM_CLUSTER_RAW",
+        "ROUTE_NAME",
+    }
+)
+"""Operators of a log format whose value a prediction knows; times, sizes and addresses are examples."""
+
+
+class Difference(NamedTuple):
+    """One thing that is otherwise."""
+
+    check: str
+    text: str
+
+
+def differences(request: Request, matched: Matched, mesh: Mesh) -> Iterator[Difference]:
+    """Everything in one request that is not as predicted."""
+    yield from _Comparing(request, matched, mesh).all()
+
+
+def name_of(span: Span) -> str:
+    """`frontend's CLIENT span`, `frontend's app's CLIENT span of its call of backend`."""
+    owner = f"{span.service}'s app's" if span.maker == APP else f"{span.service}'s"
+    return f"{owner} {span.kind} span {'of its call of' if span.kind == CLIENT else 'for'} {span.peer}"
+
+
+class _Comparing:
+    def __init__(self, request: Request, matched: Matched, mesh: Mesh) -> None:
+        self._request = request
+        self._matched = matched
+        self._mesh = mesh
+        self._ids = IdMap()
+        self._request_ids: dict[str, str] = {}
+
+    def all(self) -> Iterator[Difference]:
+        made = [(hop, found) for hop, found in zip(self._request.hops, self._matched.hops, strict=True) if found]
+        for hop, found in made:
+            self._note_request_ids(hop, found)
+        yield from self._answer()
+        yield from self._calls()
+        for hop, found in made:
+            yield from self._headers(hop, found)
+            yield from self._spans(hop, found)
+            yield from self._lines(hop, found)
+        for stray in self._matched.strays:
+            yield Difference(SPANS, f"{stray.service} has a {stray.kind} span {stray.name!r} that was not to be")
+
+    def _note_request_ids(self, hop: Hop, made: Made) -> None:
+        """Which request ids are which: by them proxies decide what they sample."""
+        for predicted, seen in self._sides(hop, made):
+            one, other = predicted.get(REQUEST_ID, ""), seen.get(REQUEST_ID, "")
+            if one and other:
+                self._request_ids.setdefault(normal(one)[:8], other[:8])
+
+    def _sides(self, hop: Hop, made: Made) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
+        if made.out is not None and hop.reached:
+            yield hop.carried, made.out.headers
+        if came := _came(made):
+            yield hop.received, came
+
+    def sampled(self, chance: Chance) -> bool | None:
+        """Whether it happens in this request; None where the request id is not known."""
+        if not chance.possible:
+            return False
+        for key, percent in chance.draws:
+            seen = self._request_ids.get(key)
+            if seen is None:
+                return None
+            if int(seen, 16) % _PARTS >= round(percent * _PARTS / 100):
+                return False
+        return True
+
+    def _answer(self) -> Iterator[Difference]:
+        right, got = self._request.hops[0].statuses, self._matched.answer.status
+        if got not in right:
+            yield Difference(ANSWERS, f"{got:03} was answered, {_either(right)} is right")
+
+    def _calls(self) -> Iterator[Difference]:
+        for index in self._matched.missing:
+            hop = self._request.hops[index]
+            yield Difference(CALLS, f"{hop.caller} did not call {hop.callee}: {hop.method} {hop.url}")
+        for passage in self._matched.unexpected:
+            url = f"http://{passage.authority}{passage.path}"
+            yield Difference(
+                CALLS,
+                f"{passage.service} has an {passage.direction} request that was not to be: {passage.method} {url}",
+            )
+        for hop, made in zip(self._request.hops, self._matched.hops, strict=True):
+            got = [side.status for side in (made.out, made.inward) if side is not None] if made else []
+            for status in got:
+                if status not in hop.statuses:
+                    who = f"{hop.caller}'s call of {hop.callee}"
+                    yield Difference(CALLS, f"{who} got {status:03}, {_either(hop.statuses)} is right")
+
+    def _headers(self, hop: Hop, made: Made) -> Iterator[Difference]:
+        where = f"{hop.caller} -> {hop.callee}"
+        if hop.above is None:
+            yield from self._header_set(hop.sent, self._matched.answer.sent, f"{where} from the app", None, hop.caller)
+        if made.out is not None and hop.reached:
+            yield from self._header_set(hop.carried, made.out.headers, f"{where} from the pod", hop.client, hop.caller)
+        if came := _came(made):
+            writer = (hop.server, hop.callee) if hop.server else (hop.client, hop.caller)
+            yield from self._header_set(hop.received, came, f"{where} to the app", *writer)
+
+    def _header_set(
+        self, predicted: Mapping[str, str], seen: Mapping[str, str], where: str, span: Span | None, service: str
+    ) -> Iterator[Difference]:
+        for name in dict.fromkeys((*predicted, *seen)):
+            if name not in seen:
+                yield Difference(HEADERS, f"{where}: {name} is missing")
+            elif name not in predicted:
+                yield Difference(HEADERS, f"{where}: {name} was not to be")
+            else:
+                text = self._decided(name, predicted[name], span, service)
+                if text is not None:
+                    for clash in self._ids.compare(text, seen[name], f"{where}: {name}"):
+                        yield Difference(HEADERS, clash.what)
+
+    def _decided(self, name: str, text: str, span: Span | None, service: str) -> str | None:
+        """A predicted header with the decision that this request's id leads to; None where that is not known."""
+        proxy = self._mesh.proxy(service)
+        tracer = proxy.tracer.value if proxy else None
+        if span is None or tracer is None or not span.chance.draws or name not in tracer.format.decision:
+            return text
+        sampled = self.sampled(span.chance)
+        if sampled is None:
+            return None
+        return f"{text[:-2]}{int(sampled):02}" if name == "traceparent" else str(int(sampled))
+
+    def _spans(self, hop: Hop, made: Made) -> Iterator[Difference]:
+        for span in hop.spans:
+            seen = made.spans.get(span.span_id)
+            expected = span.reported and self.sampled(span.chance)
+            if seen is None:
+                if expected:
+                    yield Difference(SPANS, f"{name_of(span)} is missing")
+                continue
+            if expected is False:
+                yield Difference(SPANS, f"{name_of(span)} is there, and was not to be sampled")
+            yield from self._pattern(span, seen)
+            yield from _tags(span, seen)
+
+    def _pattern(self, span: Span, seen: SeenSpan) -> Iterator[Difference]:
+        """Its ids: which trace it is in, and below which span."""
+        who = name_of(span)
+        related = [(span.trace_id, seen.trace_id, "trace id"), (span.span_id, seen.span_id, "id")]
+        if bool(span.parent_id) == bool(seen.parent_id):
+            related += [(span.parent_id, seen.parent_id, "parent")] if span.parent_id else []
+        elif seen.parent_id:
+            yield Difference(TRACES, f"{who} has the parent {seen.parent_id}, and was to be a root")
+        else:
+            yield Difference(TRACES, f"{who} is a root, and was to have a parent")
+        for predicted, found, part in related:
+            for clash in self._ids.relate(predicted, found, f"{who}: its {part}"):
+                yield Difference(TRACES, clash.what)
+
+    def _lines(self, hop: Hop, made: Made) -> Iterator[Difference]:
+        for line in hop.lines:
+            is_out = line.direction == OUTBOUND
+            passage, span = (made.out, hop.client) if is_out else (made.inward, hop.server)
+            proxy = self._mesh.proxy(line.service)
+            if passage is None or proxy is None:
+                continue  # that is a call which is missing
+            where = f"{line.service} {line.direction}"
+            if passage.line is None:
+                yield Difference(LOG, f"{where}: there is no line of the lab's format")
+                continue
+            yield from self._fields(hop, line, passage, proxy, span, where)
+
+    def _fields(  # noqa: PLR0913, PLR0917  # what a line is about
+        self, hop: Hop, line: Line, passage: Passage, proxy: Proxy, span: Span | None, where: str
+    ) -> Iterator[Difference]:
+        example = example_of(proxy.log.value, line.text)
+        if example is None or passage.line is None:
+            return
+        for wanted, seen in zip(example.fields, passage.line.fields, strict=True):
+            if wanted.operator.name not in _CERTAIN or UNKNOWN in wanted.value:
+                continue
+            named = f"{where}: {wanted.key + ' ' if wanted.key else ''}{wanted.name}"
+            if wanted.operator.name == "RESPONSE_CODE":
+                if seen.value not in {str(status) for status in hop.statuses}:
+                    yield Difference(LOG, f"{named} is {seen.value}, {_either(hop.statuses)} is right")
+            else:
+                yield from self._field(wanted, seen, span, proxy, named)
+
+    def _field(self, wanted: Field, seen: Field, span: Span | None, proxy: Proxy, named: str) -> Iterator[Difference]:
+        if wanted.operator.length is not None and ID.search(wanted.value) is None and wanted.value != MISSING:
+            # Cut ids cannot be told apart.
+            if seen.value == MISSING:
+                yield Difference(LOG, f"{named} is -, and was to have a value")
+            return
+        header = (wanted.operator.argument or "").partition("?")[0].lower()
+        text = self._decided(header, wanted.value, span, proxy.service) if wanted.value != MISSING else wanted.value
+        if text is not None:
+            for clash in self._ids.compare(text, seen.value, named):
+                yield Difference(LOG, clash.what)
+
+
+def _tags(span: Span, seen: SeenSpan) -> Iterator[Difference]:
+    who = name_of(span)
+    if span.operation and seen.name != span.operation:
+        yield Difference(TAGS, f'{who} is called "{seen.name}", not "{span.operation}"')
+    for name, value in span.tags:
+        found = seen.tags.get(name)
+        if found != value:
+            told = "is missing" if found is None else f'is "{found}"'
+            yield Difference(TAGS, f'{who}: tag {name} {told}, where "{value}" was to be')
+    status = seen.tags.get("http.status_code")
+    if status is not None and status not in {str(known) for known in span.statuses}:
+        yield Difference(TAGS, f"{who}: tag http.status_code is {status}, {_either(span.statuses)} is right")
+
+
+def _came(made: Made) -> Mapping[str, str]:
+    """The headers that came to the callee's app."""
+    if made.arrival is not None:
+        return made.arrival.headers
+    return made.inward.headers if made.inward is not None else {}
+
+
+@lru_cache(maxsize=4096)
+def example_of(log: AccessLog, text: str) -> LogLine | None:
+    """The predicted line, read back as the format's fields."""
+    lines = read_lines(log, f"{text}\n").lines
+    return lines[0] if lines else None
+
+
+def _either(statuses: tuple[int, ...]) -> str:
+    return " or ".join(f"{status:03}" for status in statuses)

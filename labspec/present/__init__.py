@@ -1,0 +1,1 @@
+"""A Report for people at a terminal, as a page, and for programs."""
