@@ -38,6 +38,14 @@ class Incoming(NamedTuple):
     """Of the app's own tracer, its span being the parent of what follows."""
 
 
+class First(NamedTuple):
+    """The cause of a request that nothing came before."""
+
+    number: int
+    headers: Mapping[str, str]
+    """What it carries beside what its app says."""
+
+
 class Sent(NamedTuple):
     """One call, and what came back."""
 
@@ -100,32 +108,30 @@ class _App:
         way = headers.get(WAY, "")
         self._apps.arrivals.append(Arrival(self._workload.name, way, traced))
         context, parent = self._context(headers)
-        statuses = [
-            await self._step(index, Incoming(way, headers, context)) for index in range(len(self._workload.steps))
-        ]
-        assert all(status is not None for status in statuses)  # noqa: S101  # each step ends
+        for index in range(len(self._workload.steps)):
+            await self._step(index, Incoming(way, headers, context))
         answer = self._workload.stand_in
         if context is not None:
             self._report(SERVER, context, parent, way, began)
         return web.Response(status=answer.status, text=answer.text)
 
-    async def _step(self, index: int, incoming: Incoming) -> list[Sent]:
+    async def _step(self, index: int, incoming: Incoming) -> None:
         """The calls of one step, at the same time."""
         calls = [
             self.send(target, incoming, f"c{index}-{number}")
             for number, target in enumerate(self._workload.steps[index])
             if target.percent >= 100 or _DICE.random() * 100 < target.percent
         ]
-        return list(await asyncio.gather(*calls))
+        await asyncio.gather(*calls)
 
-    async def send(self, target: Target, incoming: Incoming | None, mark: str, number: int | None = None) -> Sent:
-        """Sends one call: because of a request that came, or as the first of a request with that number."""
+    async def send(self, target: Target, cause: Incoming | First, mark: str) -> Sent:
+        """Sends one call, because of a request that came or as a request's first; `mark` tells it from the app's other calls."""
         began = time.time()
-        headers = self._forwarded(incoming) if incoming else {}
-        context, parent, written = self._own(incoming)
+        headers = dict(cause.headers) if isinstance(cause, First) else self._forwarded(cause)
+        context, parent, written = self._own(None if isinstance(cause, First) else cause.context)
         headers |= written
         sent = {name: headers[name] for name in HEADERS if name in headers}
-        way = str(number) if incoming is None else f"{incoming.way}.{mark}"
+        way = str(cause.number) if isinstance(cause, First) else f"{cause.way}.{mark}"
         agent = self._workload.user_agent
         known = {"User-Agent": agent} if agent != "-" else {}
         status = await self._apps.post(self._workload.name, target, {**known, "Accept": "*/*", **headers, WAY: way})
@@ -143,15 +149,14 @@ class _App:
             if name != WAY and any(fnmatchcase(name, pattern) for pattern in patterns)
         }
 
-    def _own(self, incoming: Incoming | None) -> tuple[Context | None, str, dict[str, str]]:
-        """The context of its own tracer for a call, the parent of that span, and the headers."""
-        tracer, form = self._workload.tracer, self._workload.speaks
-        if tracer is None:
+    def _own(self, above: Context | None) -> tuple[Context | None, str, dict[str, str]]:
+        """The context of its own tracer for a call below `above`, the parent of that span, and the headers."""
+        form = self._workload.speaks
+        if self._workload.tracer is None:
             return None, "", {}
-        if incoming is None or incoming.context is None:
+        if above is None:
             written = self._started()
             return form.read(written).context, "", written
-        above = incoming.context
         context = above._replace(span_id=secrets.token_hex(8), parent_id=above.span_id)
         return context, above.span_id, form.write(context)
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from pkgutil import get_data
 from typing import NamedTuple, TypeVar
@@ -18,7 +18,7 @@ from labspec.observe.values import Answer, Observation
 from labspec.plan import Plan, Workload
 from labspec.predict.values import Request
 from labspec.rehearse import admin
-from labspec.rehearse.apps import Apps, new_session
+from labspec.rehearse.apps import Apps, First, new_session
 from labspec.rehearse.collector import Collector
 from labspec.rehearse.errors import RehearsalError
 from labspec.rehearse.logs import passages
@@ -63,6 +63,8 @@ class Order(NamedTuple):
     """How often each request of the lab is sent."""
     keep: Callable[[Places, Path], None] | None
     """Called when all requests are over and everything stays up; None to end then."""
+    headers: Callable[[int], Mapping[str, str]] = lambda _: {}
+    """By the number of a request: headers that its client sends beside its own, for experiments."""
 
 
 class Sending(NamedTuple):
@@ -287,7 +289,8 @@ class _Rehearsal:
         async def sender() -> None:
             for number in numbers:
                 sending = wanted[number % len(wanted)]
-                sent = await apps.app(sending.request.client).send(sending.target, None, sending.mark, number)
+                client = apps.app(sending.request.client)
+                sent = await client.send(sending.target, First(number, self._order.headers(number)), sending.mark)
                 answers.append(Answer(number, sending.place, sent.status, sent.started, sent.duration, sent.headers))
                 self._progress(Stage("requests", len(answers), total))
 
