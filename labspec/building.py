@@ -115,11 +115,16 @@ def compare_text(path: Path, text: str, people: People) -> int:
 
 def planned(spec: str, people: People) -> Plan | None:
     """The plan of a spec, its findings told; None where an error speaks against it."""
+    return told(spec, people).plan
+
+
+def told(spec: str, people: People) -> Compiled:
+    """What a spec gives, its findings told."""
     result = compiled(*read(spec))
     _show(result, people)
     if result.plan is None:
         people.tell(f"error: {spec} cannot be built: {summary(result.findings)}")
-    return result.plan
+    return result
 
 
 def form_of(decided: Plan, name: str | None) -> Plan:

@@ -130,6 +130,43 @@ def predict(
 
 
 @app.command()
+def rehearse(
+    spec: Spec,
+    variant: Annotated[
+        str | None, typer.Option("--variant", metavar="NAME", help="This variant of the lab instead of the lab itself.")
+    ] = None,
+    requests: Annotated[
+        int, typer.Option("--requests", metavar="N", min=1, max=100_000, help="How often each request is sent.")
+    ] = 20,
+    envoy: Annotated[
+        str | None, typer.Option("--envoy", metavar="PATH", help="This Envoy instead of the one that is found.")
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option("--report", metavar="FILE", help="Write all that was seen as a page, one HTML file.")
+    ] = None,
+    spans: Annotated[
+        str | None,
+        typer.Option(
+            "--spans", metavar="FILE", help="Write the spans as Zipkin JSON, for the pages of Zipkin and Jaeger."
+        ),
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="For people or as JSON; on stdout.")] = Form.TEXT,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Stay up afterwards, until Ctrl-C; print the addresses.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the lab here, on real Envoys without a cluster, and compare what they do with the prediction."""
+    from labspec.rehearsing import Wanted
+    from labspec.rehearsing import rehearse as rehearsed
+
+    with _errors():
+        people = People(_say, quiet=quiet, colour=_colour(sys.stderr))
+        wanted = Wanted(spec, variant, requests, envoy, report, spans, form is Form.JSON, keep, quiet)
+        raise typer.Exit(rehearsed(wanted, people, _page()))
+
+
+@app.command()
 def diff(
     spec: Spec,
     output: Annotated[
@@ -215,7 +252,7 @@ def _page() -> People:
 
 
 # For terminals that have no such characters.
-_PLAIN = str.maketrans({"└": "`", "├": "|", "│": "|", "─": "-", "…": "..."})
+_PLAIN = str.maketrans({"└": "`", "├": "|", "│": "|", "─": "-", "…": "...", "━": "="})
 
 
 def _print(text: str) -> None:

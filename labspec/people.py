@@ -12,7 +12,8 @@ class People:
         self.tell = say
         """For findings and errors."""
         self._quiet = quiet
-        self._colour = colour
+        self.colour = colour
+        """Whether the terminal shows colours."""
 
     def mention(self, text: str) -> None:
         """For what went well."""
@@ -21,4 +22,4 @@ class People:
 
     def paint(self, text: str, colour: str) -> str:
         """`text` in that colour, where the terminal shows colours."""
-        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self._colour else text
+        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self.colour else text

@@ -16,6 +16,8 @@ from labspec.predict.values import Break, Request, whole
 SAMPLING = "sampling"
 _MOST = 5
 """Differences that are told one by one."""
+_NAMED = 3
+"""Calls of some requests only that are named."""
 
 
 class Verdict(NamedTuple):
@@ -136,21 +138,17 @@ def _answers(matched: tuple[Matched, ...]) -> str:
 
 def _calls(request: Request, matched: tuple[Matched, ...]) -> str:
     optional = [index for index, hop in enumerate(request.hops) if hop.branch < request.hops[0].branch]
-    made = [
-        f"{request.hops[index].callee} called in {sum(one.hops[index] is not None for one in matched)}"
-        for index in optional[:3]
-    ]
-    more = f"; {listed(made)} of {len(matched)} requests" if made else ""
-    return (
-        f"{_number(len(request.hops), 'call')} each{more}"
-        if not optional
-        else f"up to {_number(len(request.hops), 'call')}{more}"
-    )
+    counted = [(request.hops[index].callee, sum(one.hops[index] is not None for one in matched)) for index in optional]
+    made = [f"{callee} called in {number} of {len(matched)}" for callee, number in counted[:_NAMED]]
+    more = [f"and {len(counted) - _NAMED} more in some requests only"] if len(counted) > _NAMED else []
+    return "; ".join([f"{_number(len(request.hops), 'call')}{', at most' if optional else ''}", *made, *more])
 
 
 def _spans(request: Request, matched: tuple[Matched, ...]) -> str:
     seen = sum(len(hop.spans) for one in matched for hop in one.hops if hop)
-    return f"{seen} spans; predicted for a sampled request: {spans_in_words(request.traces)}"
+    if not request.traces:
+        return f"{_number(seen, 'span')}; none was to be"
+    return f"{_number(seen, 'span')}; in a sampled request {spans_in_words(request.traces)}"
 
 
 def _traces(request: Request, breaks: tuple[Broken, ...]) -> str:

@@ -9,24 +9,28 @@ from labspec.logreading import LogLine, read_lines
 from labspec.mesh import Proxy
 from labspec.observe.values import Passage
 from labspec.plan import Plan
-from labspec.rehearse.errors import RehearsalError
+
+
+class IncompleteError(Exception):
+    """A log has not yet, or will never have, a line for each request."""
 
 
 def passages(plan: Plan, folder: Path, requests: Mapping[str, int]) -> tuple[tuple[Passage, ...], dict[str, int]]:
     """What passed each sidecar that is in `requests`, and how many lines its format did not write.
 
-    `requests` says how many requests each one counted; raises RehearsalError where its log does not tell of as many.
+    `requests` says how many requests each one counted; raises IncompleteError where a log does not tell of as many.
     """
     found: list[Passage] = []
     skipped: dict[str, int] = {}
     for proxy in plan.mesh.proxies:
         if proxy.service not in requests:
             continue
-        told = [json.loads(line) for line in _text(folder / f"{proxy.service}.seen").splitlines() if line]
+        text = _text(folder / f"{proxy.service}.seen")
+        told = [json.loads(line) for line in text.splitlines()] if text.endswith("\n") else []
         if len(told) != requests[proxy.service]:
-            raise RehearsalError(
-                f"the sidecar of {proxy.service} took {requests[proxy.service]} requests and its log has {len(told)}: no verdict",
-                f"is {folder} full?",
+            counted = requests[proxy.service]
+            raise IncompleteError(
+                f"the sidecar of {proxy.service} took {counted} requests, and its log has {len(told)}"
             )
         lines, skipped[proxy.service] = _lines(proxy, folder, len(told))
         found += (_passage(proxy.service, one, line) for one, line in zip(told, lines, strict=True))
@@ -35,10 +39,18 @@ def passages(plan: Plan, folder: Path, requests: Mapping[str, int]) -> tuple[tup
 
 def _lines(proxy: Proxy, folder: Path, count: int) -> tuple[list[LogLine | None], int]:
     """The lines of the lab's log: in each Envoy both logs have the same order, one line for a request each."""
-    read = read_lines(proxy.log.value, _text(folder / f"{proxy.service}.out"))
-    if not proxy.log.value.encoding or len(read.lines) != count:
-        return [None] * count, len(read.skipped)
-    return list(read.lines), len(read.skipped)
+    log = proxy.log.value
+    if not log.encoding:
+        return [None] * count, 0
+    text = _text(folder / f"{proxy.service}.out")
+    # A line that is being written is no line yet.
+    read = read_lines(log, text[: text.rfind("\n") + 1])
+    if not read.skipped and len(read.lines) < count:
+        raise IncompleteError(
+            f"the sidecar of {proxy.service} took {count} requests, and its access log has {len(read.lines)}"
+        )
+    # Where some lines are not of the format, nobody knows which request a line is of.
+    return (list(read.lines) if len(read.lines) == count else [None] * count), len(read.skipped)
 
 
 def _passage(service: str, told: Mapping[str, Any], line: LogLine | None) -> Passage:

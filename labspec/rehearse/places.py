@@ -172,3 +172,20 @@ def _laid_out(plan: Plan, space: "_Separate | _Shared") -> Places:
 
 def _callees(workload: Workload) -> dict[str, None]:
     return dict.fromkeys(target.service for target in workload.targets)
+
+
+def meanings(plan: Plan, where: Places) -> Iterator[tuple[str, str]]:
+    """Each address, and what it stands for."""
+    listeners = {each.name: each.listener for each in plan.workloads}
+    for (caller, callee), place in where.outbound.items():
+        listener = listeners[callee]
+        port = listener.port if listener else 80
+        yield place.text, f"the Service {callee}, port {port}, as {caller} reaches it: through its sidecar"
+    for service, place in where.inbound.items():
+        yield place.text, f"the pod of {service}: its sidecar"
+    for service, place in where.apps.items():
+        yield place.text, f"the app of {service}" + ("" if service in where.inbound else ", a pod without a sidecar")
+    for service, place in where.admins.items():
+        yield place.text, f"the admin interface of {service}'s sidecar"
+    if plan.receiver is not None:
+        yield where.collector.text, "the collector, for spans by HTTP"

@@ -31,6 +31,8 @@ sleep 1
 rm -rf -- "$1"
 kill -KILL 0
 """
+_SMALL = 2**17
+"""Bytes below which a file system counts as full."""
 _GRACE = 2.0
 """Seconds that a process has to end when it is asked to."""
 
@@ -95,6 +97,12 @@ class Workspace:
                 )
         if self._guard.poll() is not None:
             raise RehearsalError("the process that watches over the rehearsal ended: no verdict")
+
+    def room(self) -> str:
+        """What to know where files are not what they should be."""
+        if shutil.disk_usage(self.folder).free < _SMALL:
+            return f"{self.folder.parent} is full: free some space, or name another folder with TMPDIR"
+        return ""
 
     def stop(self) -> None:
         """Ends the processes: asks first, then insists."""
