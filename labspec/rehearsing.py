@@ -177,7 +177,7 @@ def _needed() -> None:
             import_module(name)
     except ImportError as error:
         raise UsageError(
-            f"rehearse needs the package {error.name}, which is not here\n  help: pip install 'labspec[rehearse]'"
+            f"rehearse needs the package {error.name}, which is not here\n  help: install labspec with its extra: pip install 'labspec[rehearse]', in a checkout '.[rehearse]'"
         ) from None
 
 

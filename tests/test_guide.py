@@ -166,6 +166,7 @@ COMMANDS = re.compile(
     | kubectl\ (create\ namespace\ \S+|label\ namespace\ \S+\ istio-injection-)
     | \ \ curl\ .*
     | labspec\ (build|check)
+    | labspec\ rehearse\ \S+(\ --variant\ [a-z0-9-]+)?(\ --report\ report\.html)?
     | grep\ -i\ (sampled|traceparent)\ scripts/traffic\.sh
     | \#\ .*
     """,

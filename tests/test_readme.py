@@ -65,5 +65,7 @@ def test_links_lead_somewhere(document: str) -> None:
 def test_two_commands_set_it_up() -> None:
     commands = [line for line in README.splitlines() if line.startswith("python3 -m venv ")]
     assert len(commands) == 2
-    assert commands[0].endswith(".venv/bin/labspec build specs/istio-jaeger.yaml")
+    assert commands[0].endswith(
+        ".venv/bin/labspec build specs/istio-jaeger.yaml && .venv/bin/labspec rehearse specs/istio-jaeger.yaml"
+    )
     assert ".venv/bin/python -m pytest" in commands[1]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from labspec.artifacts._base import Files, notice
 from labspec.artifacts._mesh import operator_path
 from labspec.bundle import File
-from labspec.guide import accepted, accesslog, beginning, changes, places, request, steps, troubles, variants
+from labspec.guide import accepted, accesslog, beginning, changes, places, rehearsal, request, steps, troubles, variants
 from labspec.guide._markdown import comment, page
 from labspec.plan import Plan
 from labspec.requests import total
@@ -17,6 +17,7 @@ def _files(plan: Plan) -> Iterator[File]:
         comment(notice(plan)),
         beginning.section(plan, total(plan)),
         accepted.section(plan),
+        rehearsal.section(plan),
         steps.section(plan),
         request.section(plan),
         accesslog.section(plan),

@@ -1,7 +1,6 @@
 """A Report for a terminal: verdicts, the log lines and the spans of one request, last the verdict on all of it."""
 
 from collections.abc import Iterator
-from io import StringIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,9 +21,15 @@ def as_terminal(report: Report, about: About, *, width: int, colour: bool) -> st
     """The whole of it, `width` columns wide but for log lines, which are never cut."""
     width = max(_NARROWEST, min(width, _WIDEST))
     console = Console(
-        file=StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False,
+        width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False,
         color_system="standard" if colour else None, legacy_windows=False,
     )  # fmt: skip
+    with console.capture() as captured:
+        _whole(console, report, about, width)
+    return captured.get()
+
+
+def _whole(console: Console, report: Report, about: About, width: int) -> None:
     plan = report.plan
     form = "" if plan.is_base else f", variant {plan.variant}"
     facts = ", ".join(value for _, value in about.facts)
@@ -40,8 +45,6 @@ def as_terminal(report: Report, about: About, *, width: int, colour: bool) -> st
     briefly = "; ".join(part.partition(":")[0] for part in about.uncovered)
     console.print(f"\n[dim]not covered: {escape(briefly)}[/]", soft_wrap=True)
     console.print(_summary(report), soft_wrap=True)
-    assert isinstance(console.file, StringIO)  # noqa: S101  # it was made above
-    return console.file.getvalue()
 
 
 def _mark(*, passed: bool) -> str:
