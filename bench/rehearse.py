@@ -55,7 +55,7 @@ def rows() -> Iterator[Row]:
 def installed(folder: Path) -> Path:
     """The labspec of a new virtual environment."""
     venv.create(folder, with_pip=True)
-    command = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*command, f"{ROOT}[rehearse]"], check=True)
     return folder / "bin" / "labspec"
 
@@ -128,11 +128,11 @@ def main() -> int:
                     times[row.name].append(spent)
         print(f"{'rehearsal':36} {'median s':>8} {'min':>6} {'max':>6}  bound   MiB")
         for row, command in commands:
-            spent, memory = times[row.name], mebibytes(command, environment)
-            median = statistics.median(spent)
+            runs, memory = times[row.name], mebibytes(command, environment)
+            median = statistics.median(runs)
             told = "-" if memory is None else f"{memory:.0f}"
-            print(f"{row.name:36} {median:8.2f} {min(spent):6.2f} {max(spent):6.2f}  {row.seconds:5g} {told:>5}")
-            figures[row.name] = {"median": median, "times": spent, "mebibytes": memory}
+            print(f"{row.name:36} {median:8.2f} {min(runs):6.2f} {max(runs):6.2f}  {row.seconds:5g} {told:>5}")
+            figures[row.name] = {"median": median, "times": runs, "mebibytes": memory}
             if median > row.seconds or (row.mebibytes and memory and memory > row.mebibytes):
                 missed.append(row.name)
     if options.json:
