@@ -166,7 +166,7 @@ class _Comparing:
 
     def _spans(self, hop: Hop, made: Made) -> Iterator[Difference]:
         for span in hop.spans:
-            seen = made.spans.get(span.span_id)
+            seen = made.spans.get(span)
             expected = span.reported and self.sampled(span.chance)
             if seen is None:
                 if expected:

@@ -178,7 +178,7 @@ def _shares(request: Request, matched: tuple[Matched, ...]) -> Iterator[Share]:
     # A client's call of a share of its rounds is sent each time.
     sent = request.hops[0].branch / 100
     for number, spans in enumerate(request.traces.values(), 1):
-        wanted = {span.span_id for span in spans}
+        wanted = set(spans)
         seen = sum(any(wanted & hop.spans.keys() for hop in one.hops if hop) for one in matched)
         yield Share(f"trace {number}", seen, len(matched), max(span.share for span in spans) / sent)
 
@@ -200,13 +200,13 @@ def _sampling(shares: tuple[Share, ...]) -> Iterator[Verdict]:
 
 def _broken(request: Request, matched: tuple[Matched, ...], found: Break) -> Broken:
     """In how many requests the spans before and behind the break are in two traces."""
-    before = {span.span_id for span in request.spans if whole(span.trace_id) == whole(found.before)}
-    behind = {span.span_id for span in request.spans if whole(span.trace_id) == whole(found.after)}
+    before = {span for span in request.spans if whole(span.trace_id) == whole(found.before)}
+    behind = {span for span in request.spans if whole(span.trace_id) == whole(found.after)}
     seen = of = 0
     for one in matched:
-        spans = {name: span for hop in one.hops if hop for name, span in hop.spans.items()}
-        left = {spans[name].trace_id for name in before & spans.keys()}
-        right = {spans[name].trace_id for name in behind & spans.keys()}
+        spans = {span: came for hop in one.hops if hop for span, came in hop.spans.items()}
+        left = {spans[span].trace_id for span in before & spans.keys()}
+        right = {spans[span].trace_id for span in behind & spans.keys()}
         if left and right:
             of += 1
             seen += left.isdisjoint(right)

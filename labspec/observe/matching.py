@@ -26,8 +26,8 @@ class Made(NamedTuple):
     out: Passage | None
     inward: Passage | None
     arrival: Arrival | None
-    spans: Mapping[str, SeenSpan]
-    """By the id of the predicted span."""
+    spans: Mapping[Span, SeenSpan]
+    """By the predicted span; ids would not do, where an app uses fixed ones."""
 
 
 class Matched(NamedTuple):
@@ -143,13 +143,13 @@ class _Matching:
                 return self._arrivals.pop(index)
         return None
 
-    def _spans_of(self, hop: Hop, sent: str, way: str) -> Iterator[tuple[str, SeenSpan]]:
+    def _spans_of(self, hop: Hop, sent: str, way: str) -> Iterator[tuple[Span, SeenSpan]]:
         for span in hop.spans:
             # An app's own span of a call is of the way that it sends; of one that it answers, of the way that came.
             at = sent if span.maker == APP and span.kind == CLIENT else way
             seen = self._take_span(span, at)
             if seen is not None:
-                yield span.span_id, seen
+                yield span, seen
 
     def _take_span(self, span: Span, way: str) -> SeenSpan | None:
         for index, seen in enumerate(self._spans):

@@ -37,13 +37,12 @@ class Trace(NamedTuple):
     """Parents before children, in the order of time."""
 
 
-def traces_of(matched: Matched, judged: Judged) -> tuple[Trace, ...]:
+def traces_of(matched: Matched) -> tuple[Trace, ...]:
     """The traces of a request, in the order in which the prediction has them."""
-    predicted = {span.span_id: span for span in judged.request.spans}
     found: dict[str, list[tuple[SeenSpan, Span]]] = {}
     for hop in matched.hops:
-        for span_id, seen in hop.spans.items() if hop else ():
-            found.setdefault(seen.trace_id, []).append((seen, predicted[span_id]))
+        for span, seen in hop.spans.items() if hop else ():
+            found.setdefault(seen.trace_id, []).append((seen, span))
     return tuple(_trace(trace_id, spans) for trace_id, spans in found.items())
 
 

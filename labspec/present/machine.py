@@ -74,7 +74,7 @@ def _request(one: Judged) -> dict[str, Any]:
         "example": {
             "number": example.answer.number,
             "status": example.answer.status,
-            "traces": [_trace(trace) for trace in traces_of(example, one)],
+            "traces": [_trace(trace) for trace in traces_of(example)],
             "lines": [
                 {
                     "service": entry.passage.service,

@@ -73,7 +73,7 @@ def _request(console: Console, one: Judged, width: int) -> None:
         console.print(Text(f"      {visible(text)}"), soft_wrap=True)
     if len(lines) > _MOST_LINES:
         console.print(f"    and {len(lines) - _MOST_LINES} more: --report writes them all")
-    traces = traces_of(example, one)
+    traces = traces_of(example)
     for number, trace in enumerate(traces, 1):
         title = f"trace {number}" if len(traces) > 1 else "trace"
         spans = f"{len(trace.rows)} span{'s' if len(trace.rows) != 1 else ''}"
