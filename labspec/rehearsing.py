@@ -141,13 +141,10 @@ def _about(wanted: Wanted, plan: Plan, text: str, envoy: "Envoy", places: "Place
         spec_name=plan.source,
         spec_text=text,
         facts=(
-            ("Istio", f"Istio {plan.istio_version}"),
-            ("Envoy", f"Envoy {envoy.version}"),
-            (
-                "Headers",
-                f"the sidecars speak {plan.propagation.name}" if plan.receiver else "the sidecars have no tracer",
-            ),
-            ("Requests", f"each request sent {wanted.rounds} time{many}"),
+            ("Istio", plan.istio_version),
+            ("Envoy", envoy.version),
+            ("tracer", f"speaks {plan.propagation.name}" if plan.receiver else "none"),
+            ("each request", f"{wanted.rounds} time{many}"),
         ),
         remarks=(*warning, *played),
         uncovered=_UNCOVERED,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from labspec.finding import listed
 from labspec.meaning import spans_in_words
 from labspec.observe.comparing import ANSWERS, CALLS, CHECKS, LOG, SPANS, TAGS, TRACES, differences
+from labspec.observe.idmap import ID
 from labspec.observe.matching import Cast, Gathered, Matched
 from labspec.observe.shares import Share
 from labspec.observe.values import Observation
@@ -96,9 +97,14 @@ def judged(plan: Plan, observation: Observation) -> Report:
 def _judged(plan: Plan, index: int, matched: tuple[Matched, ...]) -> Judged:
     request = plan.prediction.requests[index]
     counted: Counter[tuple[str, str]] = Counter()
+    # Ids are of one request each: what differs in nothing else is told once, with the first that was seen.
+    first: dict[tuple[str, str], str] = {}
     for one in matched:
-        counted.update({(found.check, found.text): 1 for found in differences(request, one, plan.mesh)})
-    # Ids are of one request each: differences in them are told once, with the first that was seen.
+        alike: set[tuple[str, str]] = set()
+        for found in differences(request, one, plan.mesh):
+            kind = (found.check, ID.sub("", found.text))
+            alike.add((found.check, first.setdefault(kind, found.text)))
+        counted.update(alike)
     shares = tuple(_shares(request, matched))
     breaks = tuple(_broken(request, matched, found) for found in request.breaks)
     verdicts = [
@@ -154,7 +160,10 @@ def _spans(request: Request, matched: tuple[Matched, ...]) -> str:
 def _traces(request: Request, breaks: tuple[Broken, ...]) -> str:
     if not breaks:
         return "trace ids and parents; no break" if request.traces else "no trace"
-    told = [f"broken at {one.found.service} in {one.seen} of {one.of}: {one.found.detail}" for one in breaks]
+    told = [
+        f"broken between {one.found.service} and {request.hops[one.found.hop].callee} in {one.seen} of {one.of}: {one.found.detail}"
+        for one in breaks
+    ]
     return "; ".join(told)
 
 

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from labspec.observe.judging import Judged, Report
+from labspec.predict.values import whole
 from labspec.present._waterfall import Trace, logged, milliseconds, traces_of
 from labspec.present.about import About
 from labspec.show.text import visible
@@ -32,7 +33,7 @@ def as_terminal(report: Report, about: About, *, width: int, colour: bool) -> st
 def _whole(console: Console, report: Report, about: About, width: int) -> None:
     plan = report.plan
     form = "" if plan.is_base else f", variant {plan.variant}"
-    facts = ", ".join(value for _, value in about.facts)
+    facts = ", ".join(f"{label} {value}" for label, value in about.facts)
     console.print(f"[bold]{escape(plan.name + form)}[/]: {escape(facts)}", soft_wrap=True)
     for remark in about.remarks:
         console.print(f"  [yellow]{escape(visible(remark))}[/]", soft_wrap=True)
@@ -74,8 +75,10 @@ def _request(console: Console, one: Judged, width: int) -> None:
     if len(lines) > _MOST_LINES:
         console.print(f"    and {len(lines) - _MOST_LINES} more: --report writes them all")
     traces = traces_of(example)
-    for number, trace in enumerate(traces, 1):
-        title = f"trace {number}" if len(traces) > 1 else "trace"
+    numbers = {whole(trace_id): number for number, trace_id in enumerate(one.request.traces, 1)}
+    for trace in traces:
+        number = numbers.get(whole(trace.rows[0].predicted.trace_id))
+        title = f"trace {number}" if number and len(numbers) > 1 else "trace"
         spans = f"{len(trace.rows)} span{'s' if len(trace.rows) != 1 else ''}"
         console.print(f"  [cyan]{title}[/]  {trace.trace_id}  {spans}  {milliseconds(trace.duration)}")
         for line in _tree(trace, one, width - 4):
