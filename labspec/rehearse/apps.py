@@ -25,6 +25,19 @@ from labspec.services._base import WAY, Target
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 """As the loops and relays of a lab have it."""
 
+# Of one connection or one body: nobody hands them on. The way is sent in any case.
+_OF_ONE_HOP = {
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    WAY,
+}
+
 _DICE = random.SystemRandom()
 
 
@@ -146,7 +159,7 @@ class _App:
         return {
             name: value
             for name, value in incoming.headers.items()
-            if name != WAY and any(fnmatchcase(name, pattern) for pattern in patterns)
+            if name not in _OF_ONE_HOP and any(fnmatchcase(name, pattern) for pattern in patterns)
         }
 
     def _own(self, above: Context | None) -> tuple[Context | None, str, dict[str, str]]:
