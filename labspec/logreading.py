@@ -16,7 +16,7 @@ MISSING = "-"
 """What Envoy writes for a value that is not there; in JSON null."""
 
 _NUMBER = r"-|-?[0-9]+"
-_ADDRESS = r"-|\[[0-9A-Fa-f:.%]+\](?::[0-9]+)?|[^\s\"\[\],]+"
+_ADDRESS = r"-|[^\s\"]+?"
 _ID = "-|[0-9A-Fa-f]+"
 _SHAPES = {
     **dict.fromkeys(("RESPONSE_CODE", "BYTES_RECEIVED", "BYTES_SENT", "DURATION"), _NUMBER),
@@ -30,6 +30,11 @@ _SHAPES = {
     "RESPONSE_FLAGS": "-|[A-Z][A-Za-z]*(?:,[A-Z][A-Za-z]*)*",
     "RESPONSE_FLAGS_LONG": "-|[A-Z][A-Za-z]*(?:,[A-Z][A-Za-z]*)*",
 }
+# What `kubectl logs --prefix --timestamps` and `docker compose logs` put before a line.
+_PREFIX = re.compile(
+    r"(?:\[pod/[^\]\n]+\] )?(?:[\w.-]+ +\| )?(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9]{2}:[0-9]{2}) )?"
+)
+
 # With an argument it writes in another way.
 _PLAIN_ONLY = {"RESPONSE_CODE"}
 
@@ -82,7 +87,7 @@ def _text_lines(form: str, text: str) -> Lines:
     skipped: list[str] = []
     at = 0
     while at < len(text):
-        match = pattern.match(text, at)
+        match = pattern.match(text, at) or _behind_prefix(pattern, text, at)
         if match is not None and match.end() > at:
             values = zip(operators, match.groups(), strict=True)
             fields = tuple(Field(None, operator, value) for operator, value in values)
@@ -97,34 +102,50 @@ def _text_lines(form: str, text: str) -> Lines:
     return Lines(tuple(found), tuple(skipped))
 
 
+def _behind_prefix(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
+    prefix = _PREFIX.match(text, at)
+    return pattern.match(text, prefix.end()) if prefix and prefix.end() > at else None
+
+
 def _json_lines(pieces: Mapping[str, str], text: str) -> Lines:
     found: list[LogLine] = []
     skipped: list[str] = []
-    for line in text.split("\n"):
-        if not line.strip():
-            continue
-        fields = _json_fields(pieces, line)
-        if fields is None:
-            skipped.append(line)
+    at = 0
+    while at < len(text):
+        prefix = _PREFIX.match(text, at)
+        begin = prefix.end() if prefix else at
+        read = _json_fields(pieces, text, begin) if text.startswith("{", begin) else None
+        if read is not None:
+            fields, end = read
+            found.append(LogLine(text[begin:end], fields))
         else:
-            found.append(LogLine(line, fields))
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            if line := text[at:end].strip():
+                skipped.append(line)
+        at = end + 1
     return Lines(tuple(found), tuple(skipped))
 
 
-def _json_fields(pieces: Mapping[str, str], line: str) -> tuple[Field, ...] | None:
+_DECODER = json.JSONDecoder()
+
+
+def _json_fields(pieces: Mapping[str, str], text: str, begin: int) -> tuple[tuple[Field, ...], int] | None:
+    """The fields of the object that begins there, and where its line ends; jq writes one over several lines."""
     try:
-        value = json.loads(line)
+        value, end = _DECODER.raw_decode(text, begin)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict) or value.keys() != pieces.keys():
+    is_whole = not text[end : end + 1] or text[end] == "\n"
+    if not is_whole or not isinstance(value, dict) or value.keys() != pieces.keys():
         return None
     fields: list[Field] = []
     for key, form in pieces.items():
         read = _json_value(form, value[key])
         if read is None:
             return None
-        fields += [Field(key, operator, text) for operator, text in read]
-    return tuple(fields)
+        fields += [Field(key, operator, part) for operator, part in read]
+    return tuple(fields), end
 
 
 def _json_value(form: str, value: Any) -> list[tuple[Operator, str]] | None:  # noqa: ANN401  # of JSON
