@@ -12,8 +12,8 @@ from labspec.finding import ERROR, Finding, alternatives, listed
 from labspec.meaning import settings
 from labspec.people import People
 from labspec.plan import Plan
+from labspec.report import as_github, as_text, summary
 from labspec.report import as_json as findings_as_json
-from labspec.report import as_text, summary
 from labspec.requests import total
 from labspec.resource import BASE
 from labspec.shell import quote
@@ -81,14 +81,21 @@ def compare(spec: str, output: Path, people: People) -> int:
     return 0
 
 
-def check(specs: Sequence[str], people: People, *, as_json: bool, strict: bool) -> int:
-    """Shows the findings of each spec; 1 where one has an error, or with `strict` a warning."""
+def check(
+    specs: Sequence[str], people: People, *, as_json: bool, strict: bool, annotations: People | None = None
+) -> int:
+    """Shows the findings of each spec; 1 where one has an error, or with `strict` a warning.
+
+    They go to people, or as JSON to stdout, or as GitHub's annotations to the page `annotations`.
+    """
     found: list[Finding] = []
     for spec in specs:
         result = compiled(*read(spec))
         found += result.findings
-        if not as_json:
+        if not as_json and annotations is None:
             _show(result, people)
+    if annotations is not None:
+        annotations.tell(as_github(found))
     if as_json:
         sys.stdout.write(findings_as_json(found) + "\n")
     else:

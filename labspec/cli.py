@@ -1,17 +1,13 @@
 """The commands: each parses its options, calls one function and reports. Nothing else exits."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
 from labspec import __version__
-from labspec.errors import LabspecError
-from labspec.people import People
+from labspec.terminal_io import Drawing, Findings, Form, errors, on_stderr, on_stdout, save, say, told_next
 
 app = typer.Typer(
     help="One YAML spec of a tracing lab in a service mesh, compiled to everything that runs it.",
@@ -22,19 +18,13 @@ app = typer.Typer(
 )
 
 
-class Form(StrEnum):
-    """How findings are printed."""
+class Graph(StrEnum):
+    """Who calls whom in a spec that is made."""
 
-    TEXT = "text"
-    JSON = "json"
-
-
-class Drawing(StrEnum):
-    """How a prediction is printed."""
-
-    TEXT = "text"
-    MERMAID = "mermaid"
-    JSON = "json"
+    CHAIN = "chain"
+    STAR = "star"
+    TREE = "tree"
+    MESH = "mesh"
 
 
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="The spec; - is standard input.", show_default=False)]
@@ -58,6 +48,48 @@ def _labspec(
 
 
 @app.command()
+def init(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the lab.")] = "lab",
+    graph: Annotated[
+        Graph | None,
+        typer.Option("--graph", help="Instead: services s1 to sN that call each other so.", show_default=False),
+    ] = None,
+    services: Annotated[
+        int | None,
+        typer.Option("--services", metavar="N", min=2, max=10_000, help="With --graph: how many.  [default: 5]"),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", metavar="S", min=0, help="With --graph mesh: each number gives another one.  [default: 1]"
+        ),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Write it there; - is standard output.")
+    ] = "-",
+    force: Annotated[bool, typer.Option("--force", help="Also overwrite a file that is there already.")] = False,
+) -> None:
+    """Write a spec to start from: a small lab that explains its keys, or a graph of any size."""
+    from labspec.starting import graph_text, lab_text
+
+    with errors():
+        if graph is None and services is not None:
+            raise typer.BadParameter("--services goes with --graph: the small lab has three services")
+        if graph is not Graph.MESH and seed is not None:
+            raise typer.BadParameter("--seed goes with --graph mesh: nothing else is left to chance")
+        text = (
+            lab_text(name)
+            if graph is None
+            else graph_text(name, graph.value, services or 5, 1 if seed is None else seed)
+        )
+        if output == "-":
+            on_stdout().tell(text)
+        else:
+            save(output, text, force=force)
+            on_stderr().mention(f"  + {output}\n{told_next(output)}")
+
+
+@app.command()
 def build(
     spec: Spec,
     output: Output = "out",
@@ -78,13 +110,13 @@ def build(
     """Compile a spec into a folder: manifests, the mesh's settings, scripts and a guide."""
     from labspec import building
 
-    with _errors():
+    with errors():
         if check and (stdout or force):
             raise typer.BadParameter("--check only compares: it goes with neither --stdout nor --force")
         if variant is not None and not stdout:
             raise typer.BadParameter("--variant goes with --stdout: a folder holds all variants")
         folder = _folder(output)
-        people = People(_say, quiet=quiet, colour=_colour(sys.stderr))
+        people = on_stderr(quiet=quiet)
         if stdout:
             raise typer.Exit(building.to_stream(spec, variant, people))
         if check:
@@ -98,17 +130,21 @@ def check(
         list[str], typer.Argument(metavar="SPEC...", help="The specs; - is standard input.", show_default=False)
     ],
     form: Annotated[
-        Form, typer.Option("--format", help="Findings for people (on stderr) or as JSON (on stdout).")
-    ] = Form.TEXT,
+        Findings,
+        typer.Option(
+            "--format", help="Findings for people (on stderr), as JSON or as GitHub's annotations (both on stdout)."
+        ),
+    ] = Findings.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Show all findings of one or more specs."""
     from labspec import building
 
-    with _errors():
-        people = People(_say, quiet=quiet, colour=_colour(sys.stderr))
-        raise typer.Exit(building.check(specs, people, as_json=form is Form.JSON, strict=strict))
+    with errors():
+        people = on_stderr(quiet=quiet)
+        page = on_stdout() if form is Findings.GITHUB else None
+        raise typer.Exit(building.check(specs, people, as_json=form is Findings.JSON, strict=strict, annotations=page))
 
 
 @app.command()
@@ -124,9 +160,9 @@ def predict(
     """Show what each request will do before anything runs: spans, headers and log lines."""
     from labspec.predicting import predict as predicted
 
-    with _errors():
-        people = People(_say, colour=_colour(sys.stderr))
-        raise typer.Exit(predicted(spec, variant, form.value, people, _page()))
+    with errors():
+        people = on_stderr()
+        raise typer.Exit(predicted(spec, variant, form.value, people, on_stdout()))
 
 
 @app.command()
@@ -160,10 +196,10 @@ def rehearse(
     from labspec.rehearsing import Wanted
     from labspec.rehearsing import rehearse as rehearsed
 
-    with _errors():
-        people = People(_say, quiet=quiet, colour=_colour(sys.stderr))
+    with errors():
+        people = on_stderr(quiet=quiet)
         wanted = Wanted(spec, variant, requests, envoy, report, spans, form is Form.JSON, keep, quiet)
-        raise typer.Exit(rehearsed(wanted, people, _page()))
+        raise typer.Exit(rehearsed(wanted, people, on_stdout()))
 
 
 @app.command()
@@ -181,16 +217,16 @@ def diff(
     """Show what a build would change in a folder, or how variants differ: by meaning, then file by file."""
     from labspec import diffing
 
-    with _errors():
+    with errors():
         if variants and output is not None:
             raise typer.BadParameter("--variant compares forms of the lab with each other: it does not go with -o")
         if variants and len(variants) > 2:
             raise typer.BadParameter("--variant goes at most twice: one form is compared with one other")
-        people, as_json = People(_say, colour=_colour(sys.stderr)), form is Form.JSON
+        people, as_json = on_stderr(), form is Form.JSON
         if variants:
-            raise typer.Exit(diffing.between(spec, variants, people, _page(), as_json=as_json))
+            raise typer.Exit(diffing.between(spec, variants, people, on_stdout(), as_json=as_json))
         folder = _folder("out" if output is None else output)
-        raise typer.Exit(diffing.against_folder(spec, folder, people, _page(), as_json=as_json))
+        raise typer.Exit(diffing.against_folder(spec, folder, people, on_stdout(), as_json=as_json))
 
 
 @app.command()
@@ -211,13 +247,13 @@ def explain(
     elif rule in known:
         typer.echo(explained(rule, known[rule]), nl=False)
     else:
-        _say(f'error: no rule "{rule}"{alternatives(rule, list(known))}\n  help: labspec explain all lists them')
+        say(f'error: no rule "{rule}"{alternatives(rule, list(known))}\n  help: labspec explain all lists them')
         raise typer.Exit(2)
 
 
 @app.command()
 def schema(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file that --check looks at.")] = Path(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file that --check looks at.")] = Path(
         "schema.json"
     ),
     check: Annotated[
@@ -232,48 +268,11 @@ def schema(
         return
     from labspec.building import compare_text
 
-    with _errors():
-        raise typer.Exit(compare_text(file, schema_text(), People(_say)))
+    with errors():
+        raise typer.Exit(compare_text(file, schema_text(), on_stderr()))
 
 
 def _folder(name: str) -> Path:
     if not name:
         raise typer.BadParameter("-o needs the name of a folder; . is this one")
     return Path(name)
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
-
-
-def _page() -> People:
-    """Stdout, for what a command is asked for."""
-    return People(_print, colour=_colour(sys.stdout))
-
-
-# For terminals that have no such characters.
-_PLAIN = str.maketrans({"└": "`", "├": "|", "│": "|", "─": "-", "…": "...", "━": "="})
-
-
-def _print(text: str) -> None:
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
-    typer.echo(text, nl=False)
-
-
-def _colour(stream: TextIO) -> bool:
-    import os
-
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except LabspecError as error:
-        _say(f"error: {error}")
-        raise typer.Exit(error.exit_code) from None

@@ -1,4 +1,4 @@
-"""The runs that cannot go on. What is wrong with a spec is data instead: labspec.problem."""
+"""The runs that cannot go on. What is wrong with a spec is data instead: labspec.finding."""
 
 
 class LabspecError(Exception):

@@ -1,4 +1,4 @@
-"""Findings as text for people and as JSON for machines."""
+"""Findings as text for people, as JSON for machines and as annotations for GitHub."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -70,6 +70,38 @@ def as_json(findings: Sequence[Finding]) -> str:
     return json.dumps(
         {"errors": errors, "warnings": len(findings) - errors, "findings": shown}, indent=2, ensure_ascii=False
     )
+
+
+def as_github(findings: Sequence[Finding]) -> str:
+    """A workflow command of GitHub Actions for each finding, which annotates the place in the file; nothing where there are none.
+
+    `endColumn` is the last column that is marked. Source: actions/toolkit packages/core/src/command.ts (escapeData, escapeProperty) and
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands.
+    """
+    return "".join(f"{_command(finding)}\n" for finding in findings)
+
+
+def _command(finding: Finding) -> str:
+    position = finding.position
+    properties = {
+        "file": position.file,
+        "line": str(position.line),
+        "col": str(position.column),
+        "endColumn": str(position.column + max(1, position.width) - 1),
+        "title": f"labspec[{finding.rule}]",
+    }
+    path = f"{dotted(finding.path)}{_whose(finding)}: " if finding.path else ""
+    said = [_visible(f"{path}{finding.message}"), *([f"help: {_visible(finding.help)}"] if finding.help else [])]
+    shown = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::{'error' if finding.severity == ERROR else 'warning'} {shown}::{_data(chr(10).join(said))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _excerpt(number: int, column: int, width: int, source: str, paint: Painter) -> list[str]:
