@@ -7,14 +7,15 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from labspec.envoy.versions import ENVOY_RELEASES, envoy_of
-from tests.real.cases import Case, cases
-from tests.real.objects import rendered, selected
-from tests.real.oracle import VERSION, Refused, compared, report
+from tests.real.cases import cases
+from tests.real.dumps import Seen, seen_of
+from tests.real.objects import selected
+from tests.real.oracle import VERSION, compared
 from tests.real.verification import record
 
 pytestmark = pytest.mark.real
@@ -25,22 +26,9 @@ ISTIO_ONLY = re.compile(
 )
 
 
-class Seen(NamedTuple):
-    """What Istio made of a case."""
-
-    case: Case
-    stream: str
-    report: dict[str, Any] | Refused
-    dump: Path
-
-
 @pytest.fixture(scope="module", params=cases(), ids=lambda case: case.name)
 def seen(request: pytest.FixtureRequest, tool: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    case: Case = request.param
-    tree, dump = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("dump")
-    plan = case.build(tree)
-    stream = rendered(tool("kubectl", "kustomize"), case.overlay(tree))
-    return Seen(case, stream, report(tool("oracle"), plan, case.operator(tree), stream, dump), dump)
+    return seen_of(request.param, tool, tmp_path_factory)
 
 
 def test_istio_makes_what_the_plan_says(seen: Seen) -> None:

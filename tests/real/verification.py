@@ -40,7 +40,8 @@ listeners are those of master.
   sources were the same for two labs.
 - **Istio 1.29**: its sources were not read line by line. What a spec may use there rests on its release notes, and on its Envoy.
 
-**Envoy is the spec's**: 1.37 for Istio 1.29, 1.38 for 1.30, 1.39 for 1.31. It is upstream Envoy, not Istio's build of it: filters that
+**Envoy is the spec's**: 1.37 for Istio 1.29, 1.38 for 1.30, 1.39 for 1.31; 1.40, which no Istio has, stands here only for what it does
+otherwise. It is upstream Envoy, not Istio's build of it: filters that
 exist only in Istio's build (`istio.stats`, `istio.alpn`, `peer_metadata`, ...) are taken out before it judges.
 
 **No container runs.** Pods of the API server are simulated; that an image listens on its port, forwards headers or stores a span is
