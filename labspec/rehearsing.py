@@ -1,6 +1,7 @@
 """What the command `rehearse` does."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -65,17 +66,19 @@ def rehearse(wanted: Wanted, people: People, page: People) -> int:
 
     0 where all was as predicted, 1 where not or where the spec is wrong, 130 after Ctrl-C; raises LabspecError where it could not run.
     """
-    _needed()
-    compiled = told(wanted.spec, people)
-    if compiled.plan is None:
-        return 1
-    plan = form_of(compiled.plan, wanted.variant)
-    for path in (wanted.report, wanted.spans):
-        _writable(path)
-    text = compiled.content.decode("utf-8-sig")
     try:
+        _needed()
+        _one_for_stdout(wanted)
+        compiled = told(wanted.spec, people)
+        if compiled.plan is None:
+            return 1
+        plan = form_of(compiled.plan, wanted.variant)
+        for path in (wanted.report, wanted.spans):
+            _writable(path)
+        text = compiled.content.decode("utf-8-sig")
         return _rehearsed(wanted, plan, text, people, page)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         people.tell("interrupted: no verdict")
         return INTERRUPTED
 
@@ -111,15 +114,19 @@ def _tell(wanted: Wanted, report: "Report", about: "About", page: People, people
     if wanted.spans is not None:
         from labspec.rehearse.collector import as_zipkin  # noqa: PLC0415  # only then
 
-        _write(wanted.spans, as_zipkin(report.observation.spans), people)
+        _write(wanted.spans, as_zipkin(report.observation.spans), people, page)
     if wanted.report is not None:
         from labspec.present.html import as_html  # noqa: PLC0415  # only then
 
-        _write(wanted.report, as_html(report, about), people)
+        _write(wanted.report, as_html(report, about), people, page)
     if wanted.as_json:
         from labspec.present.machine import as_json  # noqa: PLC0415  # only then
 
         page.tell(as_json(report, about))
+    elif "-" in {wanted.report, wanted.spans}:
+        from labspec.present.terminal import as_terminal  # noqa: PLC0415  # only then
+
+        people.mention(as_terminal(report, about, width=_width(), colour=people.colour).rstrip("\n"))
     elif not wanted.quiet or not report.passed:
         from labspec.present.terminal import as_terminal  # noqa: PLC0415  # only then
 
@@ -178,6 +185,12 @@ def _needed() -> None:
         ) from None
 
 
+def _one_for_stdout(wanted: Wanted) -> None:
+    """Raises UsageError where two things were to go to stdout."""
+    if [wanted.report, wanted.spans].count("-") + wanted.as_json > 1:
+        raise UsageError("only one of --report, --spans and --format json can go to stdout")
+
+
 def _writable(path: str | None) -> None:
     """Raises UsageError where a file cannot be written: better before the lab runs than after."""
     if path is None or path == "-":
@@ -191,11 +204,18 @@ def _writable(path: str | None) -> None:
         raise UsageError(f"{path} may not be written")
 
 
-def _write(path: str, text: str, people: People) -> None:
-    """A whole file or none."""
-    target = Path(path)
+def _write(path: str, text: str, people: People, page: People) -> None:
+    """A whole file or none; - is stdout."""
+    if path == "-":
+        page.tell(text)
+        return
+    target = Path(path).resolve()
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        if target.exists() and not target.is_file():
+            # A device or a pipe: not to be replaced by a file.
+            target.write_text(text, encoding="utf-8")
+            return
         beside.write_text(text, encoding="utf-8")
         beside.replace(target)
     except OSError as error:

@@ -1,5 +1,6 @@
 """A Report for a terminal: verdicts, the log lines and the spans of one request, last the verdict on all of it."""
 
+import io
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -23,7 +24,7 @@ def as_terminal(report: Report, about: About, *, width: int, colour: bool) -> st
     width = max(_NARROWEST, min(width, _WIDEST))
     console = Console(
         width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False,
-        color_system="standard" if colour else None, legacy_windows=False,
+        color_system="standard" if colour else None, legacy_windows=False, file=io.StringIO(),
     )  # fmt: skip
     with console.capture() as captured:
         _whole(console, report, about, width)

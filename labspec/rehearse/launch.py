@@ -65,15 +65,16 @@ class Launch:
         await asyncio.gather(*(judged(name, path) for name, path in pending.items()))
 
     async def _validate(self, name: str, path: Path) -> None:
-        running = await asyncio.create_subprocess_exec(
-            self._order.envoy, "--mode", "validate", "-c", str(path), "-l", "error", "--disable-hot-restart",
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        _, said = await running.communicate()
-        if running.returncode:
+        command = [self._order.envoy, "--mode", "validate", "-c", str(path), "-l", "error", "--disable-hot-restart"]
+        process = self._space.start("Envoy", command, f"{name}.validation")
+        # Not asyncio's own processes: a loop that ends before they do says so on stderr.
+        while (status := process.running.poll()) is None:  # noqa: ASYNC110  # it is a process, and sends no event
+            await asyncio.sleep(0.005)
+        self._space.processes.remove(process)
+        if status:
             raise RehearsalError(
-                f"Envoy refuses the configuration of {sidecar_named(name)}, {how(running.returncode)}",
-                said.decode("utf-8", "replace").strip()[-2000:],
+                f"Envoy refuses the configuration of {sidecar_named(name)}, {how(status)}",
+                process.said.read_text(encoding="utf-8", errors="replace").strip()[-2000:],
             )
 
     def start(self) -> None:

@@ -15,6 +15,7 @@ from labspec.rehearse import admin
 from labspec.rehearse.apps import Apps, First, new_session
 from labspec.rehearse.collector import Collector
 from labspec.rehearse.errors import RehearsalError
+from labspec.rehearse.interrupt import Interrupt
 from labspec.rehearse.launch import Launch, sidecar_named
 from labspec.rehearse.logs import IncompleteError, passages
 from labspec.rehearse.order import Order, Progress, Stage, sendings
@@ -49,12 +50,13 @@ def rehearse(order: Order, progress: Progress) -> None:
     """Runs the lab, and hands over what was seen; raises RehearsalError where it cannot run, or not to its end."""
     if not sendings(order.plan):
         raise RehearsalError("nobody in this lab sends a request: there is nothing to rehearse")
-    with workspace() as space, places(order.plan) as where:
-        asyncio.run(_Rehearsal(order, space, where, progress).run())
+    with Interrupt() as interrupt, workspace() as space, places(order.plan) as where:
+        asyncio.run(_Rehearsal(order, space, where, progress, interrupt).run())
 
 
 class _Rehearsal:
-    def __init__(self, order: Order, space: Workspace, where: Places, progress: Progress) -> None:
+    def __init__(self, order: Order, space: Workspace, where: Places, progress: Progress, interrupt: Interrupt) -> None:
+        self._interrupt = interrupt
         self._order = order
         self._plan = order.plan
         self._space = space
@@ -64,6 +66,7 @@ class _Rehearsal:
         self._launch = Launch(order, space, where, progress)
 
     async def run(self) -> None:
+        self._interrupt.ends_this_task()
         async with contextlib.AsyncExitStack() as stack:
             session = await stack.enter_async_context(new_session())
             apps = Apps(self._plan, self._places, session)
@@ -74,8 +77,10 @@ class _Rehearsal:
             answers = await self._watched(self._requests(apps))
             await self._watched(self._drain(session))
             observation = await self._watched(self._observation(session, apps, answers))
+            self._progress(Stage("stay", 0, 0))
             if self._order.seen(observation, self._places):
                 await self._stay()
+            self._interrupt.ends_nothing()
             self._space.check()
             self._space.stop()
 
@@ -89,7 +94,7 @@ class _Rehearsal:
             try:
                 seen, skipped = passages(self._plan, self._space.folder, totals)
             except IncompleteError as error:
-                if time.monotonic() > until:
+                if time.monotonic() > until or self._space.room():
                     raise RehearsalError(f"{error}: no verdict", self._space.room()) from None
                 await asyncio.sleep(0.02)
             else:
@@ -180,7 +185,6 @@ class _Rehearsal:
 
     async def _stay(self) -> None:
         """Until Ctrl-C, which asyncio makes the end of this task."""
-        self._progress(Stage("stay", 0, 0))
         with contextlib.suppress(asyncio.CancelledError):
             while True:
                 await asyncio.sleep(0.1)

@@ -24,7 +24,7 @@ _PREFIX = "labspec-rehearsal-"
 _GUARD = """\
 trap '' HUP INT TERM
 read -r word
-[ "$word" = done ] && exit 0
+[ "$word" = done ] && kill -KILL 0
 kill -TERM 0
 rm -rf -- "$1"
 sleep 1
@@ -61,7 +61,7 @@ class Workspace:
         try:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise unwritable(self.folder, error) from None
+            raise unwritable(error, self.folder) from None
         return path
 
     def start(
@@ -122,11 +122,11 @@ class Workspace:
 @contextmanager
 def workspace() -> Iterator[Workspace]:
     """A folder in the place for temporary files, removed at the end with all that was started in it."""
-    sweep()
     try:
+        sweep()
         folder, lock = _locked_folder()
     except OSError as error:
-        raise unwritable(Path(tempfile.gettempdir()), error) from None
+        raise unwritable(error) from None
     try:
         guard = subprocess.Popen(
             ["/bin/sh", "-c", _GUARD, "guard", str(folder)],
@@ -209,8 +209,11 @@ def last_words(path: Path) -> str:
     return "\n  ".join(["it said:", *lines[-4:]]) if lines else ""
 
 
-def unwritable(place: Path, error: OSError) -> RehearsalError:
-    """The error for a folder that takes no file."""
+def unwritable(error: OSError, place: Path | None = None) -> RehearsalError:
+    """The error for a folder that takes no file; None is that for temporary files."""
+    # Without any folder for them Python says so itself, and names those that it tried.
+    found = place or tempfile.tempdir
     return RehearsalError(
-        f"{place} cannot be written: {error.strerror or error}", "free some space, or name another folder with TMPDIR"
+        f"{found} cannot be written: {error.strerror or error}" if found else str(error.strerror or error),
+        "free some space, or name another folder with TMPDIR",
     )
