@@ -17,14 +17,19 @@ MISSING = "-"
 
 _NUMBER = r"-|-?[0-9]+"
 _ADDRESS = r"-|[^\s\"]+?"
-_ID = "-|[0-9A-Fa-f]+"
+_TRACE_ID, _SPAN_ID = "-|[0-9A-Fa-f]{32}|[0-9A-Fa-f]{16}", "-|[0-9A-Fa-f]{16}"
+UNKNOWN = "…"
+"""Stands in a predicted line for what only a run can tell."""
 _SHAPES = {
-    **dict.fromkeys(("RESPONSE_CODE", "BYTES_RECEIVED", "BYTES_SENT", "DURATION"), _NUMBER),
+    **dict.fromkeys(("BYTES_RECEIVED", "BYTES_SENT", "DURATION"), _NUMBER),
     **dict.fromkeys(("REQUEST_DURATION", "RESPONSE_DURATION", "RESPONSE_TX_DURATION", "CONNECTION_ID"), _NUMBER),
     **dict.fromkeys(("UPSTREAM_HOST", "UPSTREAM_LOCAL_ADDRESS", "UPSTREAM_REMOTE_ADDRESS"), _ADDRESS),
     **dict.fromkeys(("DOWNSTREAM_LOCAL_ADDRESS", "DOWNSTREAM_REMOTE_ADDRESS"), _ADDRESS),
     **dict.fromkeys(("DOWNSTREAM_DIRECT_LOCAL_ADDRESS", "DOWNSTREAM_DIRECT_REMOTE_ADDRESS"), _ADDRESS),
-    **dict.fromkeys(("TRACE_ID", "SPAN_ID"), _ID),
+    "TRACE_ID": _TRACE_ID,
+    "SPAN_ID": _SPAN_ID,
+    "RESPONSE_CODE": "-|0|[0-9]{3}",
+    "START_TIME": r"-|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z",
     "PROTOCOL": r"-|HTTP/[0-9.]+",
     "UPSTREAM_PROTOCOL": r"-|HTTP/[0-9.]+",
     "RESPONSE_FLAGS": "-|[A-Z][A-Za-z]*(?:,[A-Z][A-Za-z]*)*",
@@ -36,7 +41,7 @@ _PREFIX = re.compile(
 )
 
 # With an argument it writes in another way.
-_PLAIN_ONLY = {"RESPONSE_CODE"}
+_PLAIN_ONLY = {"RESPONSE_CODE", "START_TIME"}
 
 
 class Field(NamedTuple):
@@ -171,7 +176,7 @@ def _pattern(form: str) -> tuple[re.Pattern[str], tuple[Operator, ...]]:
             continue
         operators.append(token)
         shape = None if token.argument and token.name in _PLAIN_ONLY else _SHAPES.get(token.name)
-        parts.append(f"({shape})" if shape and token.length is None else f"([^\\n]{_amount(token)}?)")
+        parts.append(f"({shape}|{UNKNOWN})" if shape and token.length is None else f"([^\\n]{_amount(token)}?)")
     return re.compile("".join(parts)), tuple(operators)
 
 

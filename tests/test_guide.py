@@ -12,7 +12,7 @@ from labspec.compile import bundle
 from labspec.envoy.versions import KUBERNETES
 from labspec.guide import _markdown as markdown
 from labspec.guide.troubles import section as troubles
-from labspec.predict.logline import UNKNOWN
+from labspec.logreading import UNKNOWN
 from tests.conftest import SPECS, plan_of
 from tests.guide_forms import FORMS, HEAD
 

@@ -102,6 +102,31 @@ def test_what_the_format_did_not_write_is_kept_apart(
     assert (len(found.lines), found.skipped) == (lines, skipped)
 
 
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "2026-01-15T10:00:00.682034460Z ",
+        "envoy-1         | ",
+        "envoy-1  | 2026-01-15T10:00:00.6+01:00 ",
+        "[pod/web-1/istio-proxy] 2026-01-15T10:00:00.6Z ",
+    ],
+)
+def test_what_tools_put_before_a_line(prefix: str) -> None:
+    for form, line in (
+        ("[%START_TIME%] %RESPONSE_CODE%", "[2026-01-15T10:00:00.043Z] 200"),
+        ({"a": "%RESPONSE_CODE%"}, '{"a": 200}'),
+    ):
+        found = read(form, f"{prefix}{line}\n{prefix}other\n")
+        assert [(one.text, one.fields[-1].value) for one in found.lines] == [(line, "200")]
+        assert found.skipped == (f"{prefix}other",)
+
+
+def test_an_object_that_jq_spread_over_lines() -> None:
+    found = read({"a": "%RESPONSE_CODE%", "b": "%REQ(X)%"}, '{\n  "a": 200,\n  "b": null\n}\n{\n}\n')
+    assert [[field.value for field in line.fields] for line in found.lines] == [["200", "-"]]
+    assert found.skipped == ("{", "}")
+
+
 def test_a_line_is_kept_as_it_was() -> None:
     found = read("a %REQ(A)%\n b %REQ(X-B3-TRACEID):8%\n", "a 1\n b 2\nnoise\na 3\n b 4\n")
     assert [line.text for line in found.lines] == ["a 1\n b 2", "a 3\n b 4"]
@@ -210,15 +235,16 @@ LITERALS = st.sampled_from([" § ", "§", "][§", '" § "', "(§)*", "%%§", "\\
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="§\n", exclude_categories=["C"]), max_size=12)
 NUMBERS = st.just("-") | st.integers(0, 10**7).map(str)
 HOSTS = st.sampled_from(["-", "10.0.0.1:80", "[fd00::1]:80", "[::]:1", "/run/envoy.sock", "envoy://internal_client/x"])
-HEX = st.just("-") | st.text("0123456789abcdef", min_size=16, max_size=32)
+SPANS = st.just("-") | st.text("0123456789abcdef", min_size=16, max_size=16)
+TRACES = SPANS | st.text("0123456789abcdef", min_size=32, max_size=32)
 VALUES: dict[str, st.SearchStrategy[str]] = {
-    "%RESPONSE_CODE%": NUMBERS,
+    "%RESPONSE_CODE%": st.sampled_from(["-", "0", "200", "503"]),
     "%BYTES_SENT%": NUMBERS,
     "%CONNECTION_ID%": NUMBERS,
     "%UPSTREAM_HOST%": HOSTS,
     "%DOWNSTREAM_REMOTE_ADDRESS%": HOSTS,
-    "%TRACE_ID%": HEX,
-    "%SPAN_ID%": HEX,
+    "%TRACE_ID%": TRACES,
+    "%SPAN_ID%": SPANS,
     "%PROTOCOL%": st.sampled_from(["-", "HTTP/1.0", "HTTP/1.1", "HTTP/2"]),
     "%RESPONSE_FLAGS%": st.sampled_from(["-", "UH", "UF,URX"]),
     "%RESPONSE_FLAGS_LONG%": st.sampled_from(["-", "NoHealthyUpstream"]),

@@ -7,8 +7,8 @@ from labspec.envoy.format import Operator, headers_of, parse
 from labspec.guide._facts import cases, holds, logged, shown, starters
 from labspec.guide._markdown import block, bullets, code, page, prose
 from labspec.guide.request import chosen
+from labspec.logreading import UNKNOWN
 from labspec.plan import Plan
-from labspec.predict.logline import UNKNOWN
 from labspec.predict.values import Hop, Line
 
 _MOST = 3

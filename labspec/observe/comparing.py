@@ -5,13 +5,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from labspec.accesslog import AccessLog
-from labspec.logreading import MISSING, Field, LogLine, read_lines
+from labspec.envoy.format import Operator, headers_of
+from labspec.lab import FORMATS
+from labspec.logreading import MISSING, UNKNOWN, Field, LogLine, read_lines
 from labspec.mesh import Mesh, Proxy
 from labspec.observe.idmap import ID, IdMap, normal
 from labspec.observe.matching import Made, Matched
 from labspec.observe.values import Passage, SeenSpan
 from labspec.predict.chance import Chance
-from labspec.predict.logline import UNKNOWN
 from labspec.predict.values import APP, CLIENT, OUTBOUND, Hop, Line, Request, Span
 
 ANSWERS, CALLS, SPANS, TRACES, TAGS, HEADERS, LOG = "answers", "calls", "spans", "traces", "tags", "headers", "log"
@@ -41,6 +42,21 @@ _CERTAIN = frozenset(
     }
 )
 """Operators of a log format whose value a prediction knows; times, sizes and addresses are examples."""
+
+
+_REQUEST = frozenset({"REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY"})
+_HEADERS = frozenset(
+    {
+        *(":method", ":path", ":authority", ":scheme", "host", "user-agent", "x-forwarded-proto"),
+        # It is there where somebody rewrote the path, and nobody does.
+        "x-envoy-original-path",
+        *(header for found in FORMATS.values() for header in found.forward),
+    }
+)
+"""Request headers of which it knows whether they are there."""
+
+_TRACEPARENT = 55
+"""Characters of a whole one."""
 
 
 class Difference(NamedTuple):
@@ -136,8 +152,17 @@ class _Comparing:
         if made.out is not None and hop.reached:
             yield from self._header_set(hop.carried, made.out.headers, f"{where} from the pod", hop.client, hop.caller)
         if came := _came(made):
-            writer = (hop.server, hop.callee) if hop.server else (hop.client, hop.caller)
-            yield from self._header_set(hop.received, came, f"{where} to the app", *writer)
+            yield from self._header_set(hop.received, came, f"{where} to the app", *self._writer(hop))
+
+    def _writer(self, hop: Hop) -> tuple[Span | None, str]:
+        """The last sidecar's span before the callee's app, and its service: that one wrote the decision."""
+        while True:
+            for span, service in ((hop.server, hop.callee), (hop.client, hop.caller)):
+                if span is not None:
+                    return span, service
+            if hop.above is None:
+                return None, hop.caller
+            hop = self._request.hops[hop.above]
 
     def _header_set(
         self, predicted: Mapping[str, str], seen: Mapping[str, str], where: str, span: Span | None, service: str
@@ -162,7 +187,10 @@ class _Comparing:
         sampled = self.sampled(span.chance)
         if sampled is None:
             return None
-        return f"{text[:-2]}{int(sampled):02}" if name == "traceparent" else str(int(sampled))
+        if name == "traceparent":
+            # One that a format cut off has no decision.
+            return f"{text[:-2]}{int(sampled):02}" if len(text) == _TRACEPARENT else text
+        return str(int(sampled))
 
     def _spans(self, hop: Hop, made: Made) -> Iterator[Difference]:
         for span in hop.spans:
@@ -173,7 +201,8 @@ class _Comparing:
                     yield Difference(SPANS, f"{name_of(span)} is missing")
                 continue
             if expected is False:
-                yield Difference(SPANS, f"{name_of(span)} is there, and was not to be sampled")
+                why = "was not to be sampled" if span.reported else "nobody was to report it"
+                yield Difference(SPANS, f"{name_of(span)} is there, and {why}")
             yield from self._pattern(span, seen)
             yield from _tags(span, seen)
 
@@ -209,9 +238,10 @@ class _Comparing:
     ) -> Iterator[Difference]:
         example = example_of(proxy.log.value, line.text)
         if example is None or passage.line is None:
+            yield Difference(LOG, f"{where}: the predicted line cannot be compared: {line.text}")
             return
         for wanted, seen in zip(example.fields, passage.line.fields, strict=True):
-            if wanted.operator.name not in _CERTAIN or UNKNOWN in wanted.value:
+            if not _is_certain(wanted.operator) or UNKNOWN in wanted.value:
                 continue
             named = f"{where}: {wanted.key + ' ' if wanted.key else ''}{wanted.name}"
             if wanted.operator.name == "RESPONSE_CODE":
@@ -233,6 +263,11 @@ class _Comparing:
                 yield Difference(LOG, clash.what)
 
 
+def _is_certain(operator: Operator) -> bool:
+    """Whether a prediction knows what it writes."""
+    return operator.name in _CERTAIN and (operator.name not in _REQUEST or set(headers_of(operator)) <= _HEADERS)
+
+
 def _tags(span: Span, seen: SeenSpan) -> Iterator[Difference]:
     who = name_of(span)
     if span.operation and seen.name != span.operation:
@@ -248,10 +283,10 @@ def _tags(span: Span, seen: SeenSpan) -> Iterator[Difference]:
 
 
 def _came(made: Made) -> Mapping[str, str]:
-    """The headers that came to the callee's app."""
-    if made.arrival is not None:
-        return made.arrival.headers
-    return made.inward.headers if made.inward is not None else {}
+    """The headers that came to the callee's app: as its sidecar tells, which knows the URL, else as the app does."""
+    if made.inward is not None:
+        return made.inward.headers
+    return made.arrival.headers if made.arrival is not None else {}
 
 
 @lru_cache(maxsize=4096)

@@ -4,7 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from labspec.propagation._base import FIXED_SPAN, FIXED_TRACE
+
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![0-9a-f])(?:[0-9a-f]{32}|[0-9a-f]{16})(?![0-9a-f])")
+FIXED = frozenset({FIXED_TRACE, FIXED_TRACE[16:], FIXED_SPAN})
+"""Ids that are no examples: an app with `ids: fixed` sends these very ones."""
+
 _UUID = 36
 _MARK = 14
 """Place of the character in a request id that says whether a proxy samples it: Envoy's UuidRequestIDExtension."""
@@ -30,30 +35,28 @@ class IdMap:
         self._seen: dict[str, tuple[str, str]] = {}
         self._predicted: dict[str, tuple[str, str]] = {}
 
-    def seen(self, predicted: str) -> str | None:
-        """The id that stands for a predicted one."""
-        found = self._seen.get(normal(predicted))
-        return found[0] if found else None
-
     def relate(self, predicted: str, seen: str, where: str) -> Iterator[Clash]:
         """Notes that `seen` stands where the prediction has `predicted`; gives what speaks against it."""
         if predicted == seen:
-            self._note(normal(predicted), normal(seen), where)
+            self._note(predicted, seen, where)
+            return
+        if normal(predicted) in FIXED:
+            yield Clash(f"{where} is {seen}, where the fixed {predicted} was to be")
             return
         if len(predicted) != len(seen) or predicted.startswith("0" * 16) != seen.startswith("0" * 16):
             yield Clash(f"{where} is {seen}, where an id such as {predicted} was to be")
             return
         known, other = self._seen.get(normal(predicted)), self._predicted.get(normal(seen))
-        if known and known[0] != normal(seen):
+        if known and normal(known[0]) != normal(seen):
             yield Clash(f"{where} is {seen}, where the id of {known[1]} was to be again, {known[0]}")
-        elif other and other[0] != normal(predicted):
+        elif other and normal(other[0]) != normal(predicted):
             yield Clash(f"{where} is {seen}, the id of {other[1]}, where another was to be")
         else:
-            self._note(normal(predicted), normal(seen), where)
+            self._note(predicted, seen, where)
 
     def _note(self, predicted: str, seen: str, where: str) -> None:
-        self._seen.setdefault(predicted, (seen, where))
-        self._predicted.setdefault(seen, (predicted, where))
+        self._seen.setdefault(normal(predicted), (seen, where))
+        self._predicted.setdefault(normal(seen), (predicted, where))
 
     def compare(self, predicted: str, seen: str, where: str) -> Iterator[Clash]:
         """Holds a whole text against its predicted one: what is no id must be the same, and the ids must fit."""

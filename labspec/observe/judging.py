@@ -7,7 +7,7 @@ from typing import NamedTuple
 from labspec.finding import listed
 from labspec.meaning import spans_in_words
 from labspec.observe.comparing import ANSWERS, CALLS, CHECKS, LOG, SPANS, TAGS, TRACES, differences
-from labspec.observe.idmap import ID
+from labspec.observe.idmap import FIXED, ID, normal
 from labspec.observe.matching import Cast, Gathered, Matched
 from labspec.observe.shares import Share
 from labspec.observe.values import Observation
@@ -52,6 +52,8 @@ class Judged(NamedTuple):
     shares: tuple[Share, ...]
     """One for each predicted trace."""
     breaks: tuple[Broken, ...]
+    wrong: tuple[int, ...] = ()
+    """The numbers of the requests in which something was otherwise."""
 
     @property
     def passed(self) -> bool:
@@ -60,8 +62,15 @@ class Judged(NamedTuple):
 
     @property
     def example(self) -> Matched:
-        """The request to show: one with the most spans, of these the last, when all was warm."""
-        return max(self.matched, key=lambda one: (sum(len(hop.spans) for hop in one.hops if hop), one.answer.number))
+        """The request to show: one in which something was otherwise, else one with the most spans; of these the last, when all was warm."""
+        return max(
+            self.matched,
+            key=lambda one: (
+                one.answer.number in self.wrong,
+                sum(len(hop.spans) for hop in one.hops if hop),
+                one.answer.number,
+            ),
+        )
 
 
 class Report(NamedTuple):
@@ -99,12 +108,16 @@ def _judged(plan: Plan, index: int, matched: tuple[Matched, ...]) -> Judged:
     counted: Counter[tuple[str, str]] = Counter()
     # Ids are of one request each: what differs in nothing else is told once, with the first that was seen.
     first: dict[tuple[str, str], str] = {}
+    wrong: list[int] = []
     for one in matched:
-        alike: set[tuple[str, str]] = set()
+        alike: dict[tuple[str, str], None] = {}
         for found in differences(request, one, plan.mesh):
             kind = (found.check, ID.sub("", found.text))
-            alike.add((found.check, first.setdefault(kind, found.text)))
-        counted.update(alike)
+            alike[found.check, first.setdefault(kind, found.text)] = None
+        counted.update(alike.keys())
+        if alike:
+            wrong.append(one.answer.number)
+    counted.update((TRACES, text) for text in _shared(matched))
     shares = tuple(_shares(request, matched))
     breaks = tuple(_broken(request, matched, found) for found in request.breaks)
     verdicts = [
@@ -112,7 +125,7 @@ def _judged(plan: Plan, index: int, matched: tuple[Matched, ...]) -> Judged:
         for check in CHECKS
         if check != LOG or plan.log.encoding
     ]
-    return Judged(index, request, matched, (*verdicts, *_sampling(shares)), shares, breaks)
+    return Judged(index, request, matched, (*verdicts, *_sampling(shares)), shares, breaks, tuple(wrong))
 
 
 def _verdict(check: str, counted: Counter[tuple[str, str]], told: str, of: int) -> Verdict:
@@ -189,7 +202,19 @@ def _shares(request: Request, matched: tuple[Matched, ...]) -> Iterator[Share]:
     for number, spans in enumerate(request.traces.values(), 1):
         wanted = set(spans)
         seen = sum(any(wanted & hop.spans.keys() for hop in one.hops if hop) for one in matched)
-        yield Share(f"trace {number}", seen, len(matched), max(span.share for span in spans) / sent)
+        share = round(max(span.share for span in spans) / sent, 8)
+        yield Share(f"trace {number}", seen, len(matched), min(100.0, share))
+
+
+def _shared(matched: tuple[Matched, ...]) -> Iterator[str]:
+    """Traces that two requests have in common, and were not to."""
+    owners: dict[str, int] = {}
+    for one in matched:
+        found = {seen.trace_id: span for hop in one.hops if hop for span, seen in hop.spans.items()}
+        for trace_id, span in found.items():
+            owner = owners.setdefault(whole(trace_id), one.answer.number)
+            if owner != one.answer.number and normal(span.trace_id) not in FIXED:
+                yield f"the trace {trace_id} is that of two requests"
 
 
 def _sampling(shares: tuple[Share, ...]) -> Iterator[Verdict]:
@@ -199,7 +224,9 @@ def _sampling(shares: tuple[Share, ...]) -> Iterator[Verdict]:
     for share in shares:
         low, high = share.interval()
         name = f"{share.what}: " if len(shares) > 1 else ""
-        few = "" if share.is_enough else f"; too few requests to tell, {share.needed} would be enough"
+        few = (
+            f"; too few requests to tell, {share.needed} would be enough" if share.fits and not share.is_enough else ""
+        )
         told.append(
             f"{name}{share.seen} of {share.of} sampled, {share.percent:.4g} % ({low:.3g} to {high:.3g} %); "
             f"predicted {share.predicted:.4g} %{few}"

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from labspec.observe.values import Answer, Arrival, Observation, Passage, SeenSpan, number_of, parent_of
 from labspec.predict.values import APP, CLIENT, INBOUND, OUTBOUND, Hop, Request, Span
 
+_TELLING = {"http.method", "http.url"}
+
 
 class Cast(NamedTuple):
     """Who can see a request go by."""
@@ -85,20 +87,27 @@ class _Matching:
         self._arrivals = list(arrivals)
 
     def result(self, answer: Answer) -> Matched:
-        found: list[Made | None] = []
+        hops = self._request.hops
+        found: list[Made | None] = [None] * len(hops)
         missing: list[int] = []
-        for index, hop in enumerate(self._request.hops):
+        # Of two calls that look alike the one that is always made comes first: what is seen once is that one.
+        for index in sorted(range(len(hops)), key=lambda index: (self._depth(index), -hops[index].branch, index)):
+            hop = hops[index]
             above = found[hop.above] if hop.above is not None else None
             if hop.above is not None and above is None:
-                found.append(None)
                 continue
-            made = self._hop(hop, self._sent(hop, above, answer))
-            found.append(made)
+            made = found[index] = self._hop(hop, self._sent(hop, above, answer))
             usual = 100.0 if hop.above is None else self._request.hops[hop.above].branch
             # The client of an optional first call did not send it at all: then there is no answer either.
             if made is None and (hop.above is None or hop.branch >= usual):
                 missing.append(index)
-        return Matched(answer, tuple(found), tuple(missing), tuple(self._passages), tuple(self._spans))
+        return Matched(answer, tuple(found), tuple(sorted(missing)), tuple(self._passages), tuple(self._spans))
+
+    def _depth(self, index: int) -> int:
+        depth, above = 0, self._request.hops[index].above
+        while above is not None:
+            depth, above = depth + 1, self._request.hops[above].above
+        return depth
 
     def _sent(self, hop: Hop, above: Made | None, answer: Answer) -> str:
         """The way as the caller's app sends it."""
@@ -152,11 +161,18 @@ class _Matching:
                 yield span, seen
 
     def _take_span(self, span: Span, way: str) -> SeenSpan | None:
-        for index, seen in enumerate(self._spans):
-            is_apps = seen.protocol == APP
-            if (seen.way, seen.kind, seen.service) == (way, span.kind, span.name) and is_apps == (span.maker == APP):
-                return self._spans.pop(index)
-        return None
+        """Finds a span and uses it up: of several that might be it, one with its method and URL."""
+        told = {name: value for name, value in span.tags if name in _TELLING}
+        found = [seen for seen in self._spans if _is_of(seen, span, way)]
+        best = next((seen for seen in found if told.items() <= seen.tags.items()), next(iter(found), None))
+        if best is not None:
+            self._spans.remove(best)
+        return best
+
+
+def _is_of(seen: SeenSpan, span: Span, way: str) -> bool:
+    is_alike = (seen.way, seen.kind, seen.service) == (way, span.kind, span.name)
+    return is_alike and (seen.protocol == APP) == (span.maker == APP)
 
 
 def mark(hop: Hop) -> str:

@@ -4,13 +4,16 @@ E. B. Wilson, Probable inference, the law of succession, and statistical inferen
 sound for small shares, where the usual interval is not.
 """
 
-from math import ceil, sqrt
+from math import ceil, exp, lgamma, log, sqrt
 from typing import NamedTuple
 
 USUAL = 1.96
 """Standard deviations of an interval that holds the true share 19 times in 20."""
 SURE = 4.42
-"""Of one that misses it once in 100,000 times: a verdict that fails by chance teaches nothing."""
+"""Of one that misses it once in 100,000 times, for many requests."""
+
+_CHANCE = 5e-6
+"""Of each side, for a verdict: one that fails by chance teaches nothing."""
 
 
 class Share(NamedTuple):
@@ -40,9 +43,19 @@ class Share(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """Whether it can be the predicted share."""
-        low, high = self.interval(SURE)
-        return low <= self.predicted <= high
+        """Whether it can be the predicted share: by the binomial distribution itself, which is right for few requests too."""
+        rate = self.predicted / 100
+        if rate <= 0 or rate >= 1:
+            return self.seen == (self.of if rate >= 1 else 0)
+        low = sum(self._chance(number, rate) for number in range(self.seen + 1))
+        high = sum(self._chance(number, rate) for number in range(self.seen, self.of + 1))
+        return low >= _CHANCE and high >= _CHANCE
+
+    def _chance(self, number: int, rate: float) -> float:
+        """That exactly so many do."""
+        n, k = self.of, number
+        ways = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+        return exp(ways + k * log(rate) + (n - k) * log(1 - rate))
 
     @property
     def needed(self) -> int:

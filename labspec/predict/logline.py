@@ -12,13 +12,11 @@ from labspec.accesslog import Piece
 from labspec.calls import host, url
 from labspec.envoy.format import Literal, Operator, headers_of, parse
 from labspec.lab import FORMATS, Lab
+from labspec.logreading import UNKNOWN
 from labspec.mesh import CLUSTER_DOMAIN, Proxy
 from labspec.predict.sidecar import Made
 from labspec.predict.values import INBOUND, Line, Note
 from labspec.services._base import Call
-
-UNKNOWN = "…"
-"""Stands for what only the cluster can tell."""
 
 CLIENT_POD, SERVER_POD, CLUSTER_IP = "10.244.0.21", "10.244.0.34", "10.96.117.53"
 _REQUEST = frozenset({"REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY"})

@@ -128,7 +128,7 @@ def sides(
     out = made.out.headers if made and made.out and hop.reached else None
     came = None
     if made is not None:
-        came = made.arrival.headers if made.arrival else made.inward.headers if made.inward else None
+        came = made.inward.headers if made.inward else made.arrival.headers if made.arrival else None
     return (hop.sent, matched.answer.sent if hop.above is None else None), (hop.carried, out), (hop.received, came)
 
 

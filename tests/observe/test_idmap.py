@@ -58,7 +58,7 @@ CASES = [
     Case(
         "another request id",
         ((UUID, OTHER), (UUID, UUID.replace("4", "5"))),
-        (f"at 1 is {UUID.replace('4', '5')}, where the id of at 0 was to be again, {OTHER[:14]}?{OTHER[15:]}",),
+        (f"at 1 is {UUID.replace('4', '5')}, where the id of at 0 was to be again, {OTHER}",),
     ),
     Case(
         "two in one text",
@@ -73,12 +73,6 @@ def test_compare(case: Case) -> None:
     ids = IdMap()
     told = [[clash.what for clash in ids.compare(*pair, f"at {number}")] for number, pair in enumerate(case.pairs)]
     assert told == [*([] for _ in case.pairs[1:]), list(case.told)]
-
-
-def test_seen() -> None:
-    ids = IdMap()
-    assert not list(ids.relate(A, C, "a span"))
-    assert (ids.seen(A), ids.seen(ZEROS + A), ids.seen(B)) == (C, C, None)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,6 @@ def misses(of: int, predicted: float) -> float:
     return sum(comb(of, seen) * share**seen * (1 - share) ** (of - seen) for seen in unfit)
 
 
-@pytest.mark.xfail(reason="for few requests and rare things Wilson's interval misses far more often")
 def test_chance_alone_fails_at_most_once_in_100_000_runs() -> None:
     found = {(of, predicted): misses(of, predicted) for of in (1, 8, 20, 100) for predicted in (0.01, 1, 5, 50, 99)}
     assert {case: often for case, often in found.items() if often > 1e-5} == {}
