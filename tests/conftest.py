@@ -1,6 +1,8 @@
 """What the tests share: the specs, and how a tree of generated files is a snapshot."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,11 @@ class Tree(SingleFileSnapshotExtension):
 @pytest.fixture
 def tree(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(Tree)
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C reaches what a test starts, also where the run is a job in the background, which ignores it and hands that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

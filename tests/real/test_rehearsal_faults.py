@@ -34,7 +34,7 @@ from tests.conftest import ROOT
 from tests.real.cases import Case
 from tests.real.verification import record
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("ctrl_c")]
 
 ORIGIN = Case(ROOT / "specs" / "istio-jaeger.yaml")
 RELAYED = Case(ROOT / "specs" / "dropped-headers.yaml")

@@ -16,6 +16,8 @@ from labspec.rehearse.errors import RehearsalError
 from labspec.rehearse.workspace import how, last_words, sweep, workspace
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("ctrl_c")
+
 SLEEP = ("sleep", "60")
 EARLY = "before the rehearsal did: no verdict"
 
