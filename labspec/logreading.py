@@ -99,12 +99,15 @@ def _text_lines(form: str, text: str) -> Lines:
             found.append(LogLine(match[0].removesuffix("\n"), fields))
             at = match.end()
             continue
-        end = text.find("\n", at)
-        end = len(text) if end < 0 else end
-        if line := text[at:end].strip():
-            skipped.append(line)
+        end = _line_end(text, at)
+        skipped.append(text[at:end].strip())
         at = end + 1
-    return Lines(tuple(found), tuple(skipped))
+    return Lines(tuple(found), tuple(filter(None, skipped)))
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
 
 
 def _behind_prefix(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
@@ -124,12 +127,10 @@ def _json_lines(pieces: Mapping[str, str], text: str) -> Lines:
             fields, end = read
             found.append(LogLine(text[begin:end], fields))
         else:
-            end = text.find("\n", at)
-            end = len(text) if end < 0 else end
-            if line := text[at:end].strip():
-                skipped.append(line)
+            end = _line_end(text, at)
+            skipped.append(text[at:end].strip())
         at = end + 1
-    return Lines(tuple(found), tuple(skipped))
+    return Lines(tuple(found), tuple(filter(None, skipped)))
 
 
 _DECODER = json.JSONDecoder()
