@@ -45,9 +45,9 @@ def dotted(path: Path) -> str:
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Sorted by position, each once."""
+    """Sorted by position, each once; those with the same message stay in their order."""
     return sorted(
-        set(findings), key=lambda finding: (finding.position, finding.severity, finding.rule, finding.message)
+        dict.fromkeys(findings), key=lambda finding: (finding.position, finding.severity, finding.rule, finding.message)
     )
 
 

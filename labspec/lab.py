@@ -30,6 +30,8 @@ COLLECTOR_KINDS = {
 DEFAULT_COLLECTOR = "jaeger"
 DEFAULT_FORMAT = "w3c"
 FORMATS = {found.name: found for found in values_in(labspec.propagation, Format)}
+SIDECAR_FORMATS = {name: found for name, found in FORMATS.items() if found.tracer}
+"""Those that Istio's sidecars speak; the others are for applications."""
 
 if TYPE_CHECKING:
     AnyService = Service
@@ -51,7 +53,10 @@ def one_of(value: str, known: Mapping[str, object]) -> str:
 
 
 def _format_name(value: str) -> str:
-    return one_of(value, FORMATS)
+    if value in FORMATS and value not in SIDECAR_FORMATS:
+        advice = f"known here: {', '.join(SIDECAR_FORMATS)}; an app that speaks it says so: tracer: {{format: {value}}}"
+        raise wrong("unknown-value", f'no sidecar of Istio speaks "{value}"', advice)
+    return one_of(value, SIDECAR_FORMATS)
 
 
 def _istio_version(value: str) -> str:
@@ -86,7 +91,7 @@ class Istio(Model):
 class Propagation(Model):
     """Which headers carry a trace."""
 
-    format: Annotated[str, AfterValidator(_format_name), Field(json_schema_extra={"enum": list(FORMATS)})] = (
+    format: Annotated[str, AfterValidator(_format_name), Field(json_schema_extra={"enum": list(SIDECAR_FORMATS)})] = (
         DEFAULT_FORMAT
     )
     """What the sidecars read and write; an application hands the same headers on."""

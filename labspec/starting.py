@@ -8,7 +8,7 @@ from labspec.accesslog import NAMED
 from labspec.compile import compiled
 from labspec.envoy.versions import ISTIO_VERSIONS
 from labspec.errors import UsageError
-from labspec.lab import API_VERSION, COLLECTOR_KINDS, DEFAULT_COLLECTOR, FORMATS, NEWEST_ISTIO, SERVICE_KINDS
+from labspec.lab import API_VERSION, COLLECTOR_KINDS, DEFAULT_COLLECTOR, NEWEST_ISTIO, SERVICE_KINDS, SIDECAR_FORMATS
 from labspec.predict.walk import MOST_HOPS
 from labspec.yamltext import string
 
@@ -84,7 +84,7 @@ def lab_text(name: str) -> str:
             "istio": NEWEST_ISTIO,
             "versions": ", ".join(ISTIO_VERSIONS),
             "kinds": ", ".join(SERVICE_KINDS),
-            "formats": ", ".join(FORMATS),
+            "formats": ", ".join(SIDECAR_FORMATS),
             "collector": DEFAULT_COLLECTOR,
             "collectors": ", ".join(COLLECTOR_KINDS),
             "others": "".join(others),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from labspec.accesslog import NAMED, symbols
 from labspec.envoy.versions import ISTIO_VERSIONS
-from labspec.lab import FORMATS
+from labspec.lab import FORMATS, SIDECAR_FORMATS
 
 Body = dict[str, Any]
 Draw = st.DrawFn
@@ -63,7 +63,7 @@ def specs(draw: Draw) -> Body:
 def _settings(draw: Draw, version: str) -> Body:
     """What is said for the whole mesh."""
     is_older = draw(st.integers(0, 3)) == 0
-    form = "b3" if is_older else draw(st.sampled_from(list(FORMATS)))
+    form = "b3" if is_older else draw(st.sampled_from(list(SIDECAR_FORMATS)))
     return {
         "istio": {"api": "meshConfig" if is_older else "telemetry"},
         "propagation": {"format": form},
@@ -136,8 +136,9 @@ def _tracer(draw: Draw) -> Body:
         bits=st.sampled_from([64, 128]),
     )
     if tracer.get("sampled") in {"debug", "defer"}:
-        # No other format can say these.
-        tracer["format"] = "b3"
+        # Not every format can say these.
+        able = [form.name for form in FORMATS.values() if tracer["sampled"] in form.flags]
+        tracer["format"] = draw(st.sampled_from(able))
     return tracer
 
 

@@ -40,7 +40,7 @@ SENTENCES = {
     "log of a silent operator": (["`%SPAN_ID%` is `-` on every line: Envoy's zipkin tracer", "show the same trace id", "The log format has no span id"], ["The span ids differ"]),
     "no log, no collector": (["writes no access log", NO_TRACER], ["istio-proxy --tail", "Jaeger", "accessLogFile"]),
     "manual": (["`web` sends only now: its pod waits"], ["by itself", "status 000"]),
-    "manual tracer, not sampled": (["grep -i sampled scripts/traffic.sh"], ["get deploy web -o yaml"]),
+    "manual tracer, not sampled": (["grep -i x-b3-sampled scripts/traffic.sh"], ["get deploy web -o yaml"]),
     "ports": (["api.lab.svc.cluster.local:8080/*", "http://api:8080/"], ["local:80/*"]),
     "given namespace": (["kubectl create namespace shop", "The namespace `shop` stays", "kubectl -n shop exec"], ["namespaces.yaml"]),
     "namespace default": (["kubectl -n default exec", "The namespace `default` stays"], ["create namespace", "namespaces.yaml"]),
@@ -167,7 +167,7 @@ COMMANDS = re.compile(
     | \ \ curl\ .*
     | labspec\ (build|check)
     | labspec\ rehearse\ \S+(\ --variant\ [a-z0-9-]+)?(\ --report\ report\.html)?
-    | grep\ -i\ (sampled|traceparent)\ scripts/traffic\.sh
+    | grep\ -i\ (x-b3-sampled|b3|uber-trace-id|traceparent)\ scripts/traffic\.sh
     | \#\ .*
     """,
     re.VERBOSE,

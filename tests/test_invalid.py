@@ -10,6 +10,7 @@ import pytest
 
 from labspec.compile import compiled
 from labspec.explain import explanations
+from labspec.finding import WARNING, Finding, Position, in_order
 from labspec.report import as_text, summary
 from tests.conftest import ROOT
 
@@ -27,6 +28,12 @@ def test_findings(case: Path) -> None:
         expected.write_text(shown, encoding="utf-8")
     assert result.findings
     assert shown == expected.read_text(encoding="utf-8")
+
+
+def test_findings_with_one_message_stay_in_order() -> None:
+    one = Finding(Position("lab.yaml", 1, 1), WARNING, "rule", (), "message")
+    found = [one._replace(variants=(name,)) for name in ("z", "b", "c", "a", "d")]
+    assert in_order([*found, *found]) == found
 
 
 def test_no_expectation_is_left_over() -> None:

@@ -101,10 +101,21 @@ def test_origin_loop(server: Server) -> None:
     assert output.splitlines()[: len(shown) - 1] == shown[: len(output.splitlines())][: len(shown) - 1]
 
 
+HEX16, HEX32 = "[0-9a-f]{16}", "[0-9a-f]{32}"
+
+
 @pytest.mark.parametrize(
     ("tracer", "headers"),
     [
         ("", {}),
+        (", tracer: {format: b3-single}", {"b3": f"{HEX32}-{HEX16}-1"}),
+        (", tracer: {format: b3-single, sampled: false, bits: 64}", {"b3": f"{HEX16}-{HEX16}-0"}),
+        (", tracer: {format: b3-single, sampled: debug}", {"b3": f"{HEX32}-{HEX16}-d"}),
+        (", tracer: {format: b3-single, sampled: defer}", {"b3": f"{HEX32}-{HEX16}"}),
+        (", tracer: {format: jaeger}", {"uber-trace-id": f"{HEX32}:{HEX16}:0:1"}),
+        (", tracer: {format: jaeger, sampled: false, bits: 64}", {"uber-trace-id": f"{HEX16}:{HEX16}:0:0"}),
+        (", tracer: {format: jaeger, sampled: debug}", {"uber-trace-id": f"{HEX32}:{HEX16}:0:3"}),
+        (", tracer: {format: w3c}", {"traceparent": f"00-{HEX32}-{HEX16}-01"}),
         (", tracer: {}", {"x-b3-traceid": "[0-9a-f]{32}", "x-b3-spanid": "[0-9a-f]{16}", "x-b3-sampled": "1"}),
         (
             ", tracer: {sampled: false, bits: 64}",
@@ -116,7 +127,7 @@ def test_trace_headers(tracer: str, headers: dict[str, str], server: Server) -> 
     spec = f"{HEAD}services:\n  a: {{kind: curl, calls: [b], every: 100ms{tracer}}}\n  b: {{kind: http-echo}}\n"
     run_loop(container(spec, "a")["args"][0], "http://b", server, 2)
     for _, _, sent in server.seen:
-        found = {name: value for name, value in sent.items() if name.startswith("x-")}
+        found = {name: value for name, value in sent.items() if name not in {"host", "user-agent", "accept"}}
         assert found.keys() == headers.keys()
         assert all(re.fullmatch(pattern, found[name]) for name, pattern in headers.items())
 

@@ -201,6 +201,33 @@ def test_a_header_that_no_sidecar_reads_decides_nothing() -> None:
     assert "both must want it" not in as_text(plan_of(spec))
 
 
+@pytest.mark.parametrize(
+    ("tracer", "told"),
+    [
+        ("{format: b3-single}", ["web's app decides (b3: …-1)"]),
+        ("{format: b3-single, sampled: debug, bits: 64}", ["web's app decides (b3: …-d)"]),
+        ("{format: b3-single, sampled: defer}", ["web's sidecar decides (its rate is 100 %)"]),
+        (
+            "{format: jaeger, sampled: debug}",
+            ["web's app decides (uber-trace-id: …:3)", "web's sidecar decides (its rate is 100 %)"],
+        ),
+        ("{format: w3c}", ["web's app decides (traceparent: …-01)", "web's sidecar decides (its rate is 100 %)"]),
+    ],
+)
+def test_an_app_that_reports_its_spans_and_the_sidecars(tracer: str, told: list[str]) -> None:
+    web = f"{{kind: custom, image: x/y:1, port: none, calls: [api], tracer: {tracer[:-1]}, export: zipkin}}}}"
+    spec = f"apiVersion: labspec/v1\nname: lab\npropagation: {{format: b3}}\nservices: {{web: {web}, api: {{kind: http-echo}}}}\n"
+    lines = [line.partition("; ")[2] for line in as_text(plan_of(spec)).splitlines() if "decides" in line]
+    assert lines == told
+
+
+def test_an_app_that_reports_its_spans_and_leaves_the_decision_to_sidecars_that_do_not_hear_it() -> None:
+    web = "{kind: custom, image: x/y:1, port: none, calls: [api], tracer: {format: b3, sampled: defer, export: zipkin}}"
+    spec = f"apiVersion: labspec/v1\nname: lab\nservices: {{web: {web}, api: {{kind: http-echo}}}}\n"
+    lines = [line.partition("; ")[2] for line in as_text(plan_of(spec)).splitlines() if "decides" in line]
+    assert lines == ["web's app decides (its own tracer)", "web's sidecar decides (its rate is 100 %)"]
+
+
 def test_a_marked_request_id_decides_past_the_rate_of_a_sidecar() -> None:
     spec = CUT.replace("tracer: {}", "sampling: {percent: 60}").replace("[traceparent]", "[x-request-id]")
     told = [line.strip() for line in as_text(plan_of(spec)).splitlines() if "decides" in line]

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from labspec.compile import compiled
 from labspec.explain import READING
-from labspec.lab import COLLECTOR_KINDS, SERVICE_KINDS
+from labspec.lab import COLLECTOR_KINDS, FORMATS, SERVICE_KINDS, SIDECAR_FORMATS
 from labspec.schema import schema, schema_text
 from tests.conftest import ROOT, SPECS
 
@@ -42,7 +42,7 @@ def test_good_specs_are_good(spec: Any) -> None:
     "mistake",
     [
         "apiVersion: labspec/v2", "name: My_Lab", "name: 5", "nam: lab", "istio: {api: telemetri}", "istio: {api: meshConfig, version: 1.30}",
-        "istio: {api: meshConfig, version: '1.28'}", "propagation: {format: b4}", "sampling: {percent: 101}", "sampling: {precent: 1}", "collector: {kind: tempo}",
+        "istio: {api: meshConfig, version: '1.28'}", "propagation: {format: b4}", "propagation: {format: b3-single}", "propagation: {format: jaeger}", "sampling: {percent: 101}", "sampling: {precent: 1}", "collector: {kind: tempo}",
         "collector: {kind: none, namespace: x}", "logs: {format: 5}", "services: []", "services: {a: {}}", "services: {a: {kind: crul}}",
         "services: {a: {kind: curl, evry: 5s}}", "services: {a: {kind: curl, every: 5}}", "services: {a: {kind: curl, every: 5 s}}", "services: {a: {kind: curl, calls: b}}",
         "services: {a: {kind: curl, calls: [{path: /}]}}", "services: {a: {kind: curl, tracer: {bits: 63}}}", "services: {a: {kind: http-echo, port: 0}}",
@@ -189,6 +189,13 @@ def test_the_text_is_the_schema() -> None:
 def test_every_kind_is_there() -> None:
     assert found("#/definitions/Service/properties/kind")["enum"] == list(SERVICE_KINDS)
     assert found("#/definitions/Collector/properties/kind")["enum"] == list(COLLECTOR_KINDS)
+
+
+def test_apps_speak_more_formats_than_sidecars() -> None:
+    assert found("#/definitions/Propagation/properties/format")["enum"] == list(SIDECAR_FORMATS)
+    for tracer in ("SilentTracer", "ReportingTracer"):
+        assert found(f"#/definitions/{tracer}/properties/format")["enum"] == list(FORMATS)
+    assert errors(BASE.replace("tracer: {}", "tracer: {format: jaeger}")) == []
 
 
 def test_defaults_and_examples() -> None:

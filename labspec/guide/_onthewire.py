@@ -11,10 +11,6 @@ _MOST = 4
 
 _REQUEST_ID = "x-request-id"
 
-# What a header looks like that carries a decision, by the flag of the tracer.
-_B3 = {"true": "x-b3-sampled: 1", "false": "x-b3-sampled: 0", "debug": "x-b3-flags: 1"}
-_W3C = {"true": "01", "false": "00"}
-
 
 def headers(request: Request) -> str:
     """What the apps send, what is between the pods, and what the apps get."""
@@ -70,6 +66,7 @@ def _lines(found: Mapping[str, str]) -> list[str]:
 
 def said(workload: Workload, flag: str) -> str:
     """The decision as the headers of a workload's own tracer say it."""
-    if "x-b3-traceid" in workload.speaks.headers:
-        return code(_B3[flag])
-    return f"{code(_W3C[flag])} at the end of `traceparent`"
+    header, value = workload.speaks.flags[flag]
+    if value[:1].isalnum():
+        return code(f"{header}: {value}")
+    return f"{code(value[1:])} at the end of {code(header)}"

@@ -8,7 +8,7 @@ from labspec.guide._markdown import code
 from labspec.guide._trouble import Trouble
 from labspec.meaning import cut_off
 from labspec.plan import Plan, Workload
-from labspec.predict.values import UNKNOWN
+from labspec.predict.values import FOREIGN, UNKNOWN
 
 _RIGHT = "That is right here."
 
@@ -68,7 +68,7 @@ def _by_the_app(plan: Plan) -> Iterator[Trouble]:
 
 def _sampled_by(plan: Plan, client: Workload) -> str:
     """How to see the header that the app sends."""
-    wanted = "traceparent" if "traceparent" in client.speaks.needed else "sampled"
+    wanted = client.speaks.flags[client.starts.flag if client.starts else "true"].header
     if client.round is not None and client.pause is None:
         return f"grep -i {wanted} scripts/traffic.sh"
     return f"kubectl -n {plan.namespace} get deploy {client.name} -o yaml | grep -i {wanted}"
@@ -97,6 +97,7 @@ def _one_span(plan: Plan) -> Iterator[Trouble]:
 
 def _broken(plan: Plan) -> Iterator[Trouble]:
     gaps = {gap.service: gap for request in plan.prediction.requests for gap in request.breaks}
+    own = {workload.name: workload.speaks for workload in plan.workloads}
     forward = ", ".join(code(header) for header in plan.propagation.forward)
     copy = f"let the app copy {forward} from the request that it gets to those that it sends."
     if gaps:
@@ -112,8 +113,8 @@ def _broken(plan: Plan) -> Iterator[Trouble]:
             f"the trace breaks on its way. {why}. {sure}",
             _log_of(plan, service),
             copy
-            if gap.reason != "foreign"
-            else f"let the app's tracer speak {code(plan.propagation.name)}, or the sidecars what the app speaks.",
+            if gap.reason != FOREIGN
+            else f"let the app's tracer speak {code(plan.propagation.name)}{', or the sidecars what the app speaks' if own[service].tracer else ''}.",
         )
         return
     middle = [workload for workload in plan.workloads if workload.targets and workload.callers and workload.replicas]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from labspec.guide._facts import holds, logged, starters
+from labspec.guide._facts import holds, logged
 from labspec.guide._markdown import code
 from labspec.guide._trouble import Trouble
 from labspec.plan import Plan, Workload
@@ -85,7 +85,8 @@ def _without_tracer(plan: Plan) -> str:
     shows_trace = any(holds(text, made.trace_id) for text, made in pairs)
     shows_span = any(holds(text, made.span_id) for text, made in pairs)
     empty = "`null`" if plan.log.encoding == "JSON" else "`-`"
-    bare, sending = None in starters(plan), bool(set(starters(plan)) - {None})
+    sends = [not set(plan.propagation.needed).isdisjoint(hop.sent) for hop in first]
+    bare, sending = not all(sends), any(sends)
     by_header = _reads_headers(plan)
     found = [f"{empty} instead of ids"] if (shows_trace or shows_span) and (bare or not by_header) else []
     if sending and shows_span and by_header:

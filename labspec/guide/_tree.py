@@ -50,7 +50,7 @@ def _gaps(request: Request) -> dict[str, list[Break]]:
     found: dict[str, list[Break]] = {}
     for gap in request.breaks:
         hop = request.hops[gap.hop]
-        last = hop.app.span_id if hop.app else ""
+        last = hop.app.span_id if hop.app and hop.app.trace_id != gap.after else ""
         above = hop.above
         while not last and above is not None:
             spans = [span for span in request.hops[above].spans if span.trace_id == gap.before]

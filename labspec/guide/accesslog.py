@@ -7,6 +7,7 @@ from labspec.envoy.format import Operator, headers_of, parse
 from labspec.guide._facts import cases, holds, logged, shown, starters
 from labspec.guide._markdown import block, bullets, code, page, prose
 from labspec.guide.request import chosen
+from labspec.lab import FORMATS
 from labspec.logreading import UNKNOWN
 from labspec.plan import Plan
 from labspec.predict.values import Hop, Line
@@ -15,6 +16,7 @@ _MOST = 3
 """Requests of which lines are shown."""
 
 _TITLE = "## What the access log looks like"
+_IDS = frozenset(header for form in FORMATS.values() for header in form.needed)
 _REQUEST = frozenset({"REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY"})
 
 
@@ -146,7 +148,8 @@ def _dashes(plan: Plan, samples: list[Hop]) -> Iterator[str]:
         return
     if not shown(plan).trace:
         return
-    bare = None in starters(plan)
+    sends = _sends(plan, wanted)
+    bare = None in starters(plan) or not all(sends)
     yield f"### When an id is {title}"
     noted = any(note.kind == "empty" for hop in samples for line in hop.lines for note in line.notes)
     answered = any(hop.received for hop in samples)
@@ -182,11 +185,14 @@ def _id_operators(plan: Plan) -> list[Operator]:
         operator
         for operator in found
         if operator.name in {"TRACE_ID", "SPAN_ID"}
-        or (
-            operator.name in _REQUEST
-            and set(headers_of(operator)) & {*plan.propagation.needed, "x-b3-traceid", "x-b3-spanid", "traceparent"}
-        )
+        or (operator.name in _REQUEST and not _IDS.isdisjoint(headers_of(operator)))
     ]
+
+
+def _sends(plan: Plan, wanted: list[Operator]) -> list[bool]:
+    """Of each request whether its client sends a header that these operators show; nothing where they show none."""
+    asked = {header for operator in wanted if operator.name in _REQUEST for header in headers_of(operator)}
+    return [not asked.isdisjoint(request.hops[0].sent) for request in plan.prediction.requests] if asked else []
 
 
 def _without_tracer(plan: Plan, wanted: list[Operator]) -> str:
@@ -195,6 +201,11 @@ def _without_tracer(plan: Plan, wanted: list[Operator]) -> str:
         return "On every line of this lab: no sidecar has a tracer and no client sends ids. That is right here."
     if not any(operator.name in _REQUEST for operator in wanted):
         return "On every line of this lab: these operators ask the sidecar's tracer, and there is none. That is right here."
-    if None in found:
+    sends = _sends(plan, wanted)
+    if not any(sends):
+        return (
+            "On every line of this lab: no sidecar has a tracer, and no client sends these headers. That is right here."
+        )
+    if not all(sends):
         return "For requests of clients that send no ids themselves. That is right here: no sidecar has a tracer."
     return "Not for the requests of this lab: each client sends ids itself, and the sidecars pass them on."

@@ -81,17 +81,25 @@ def invalid_parent(plan: Plan) -> str:
         return ""
     first: dict[str, None] = {}
     inner: dict[str, None] = {}
+    others: dict[str, None] = {}
     for request in plan.prediction.requests:
         seen = view(request)
         starts = {spans[0] for spans in seen.traces.values()}
+        owners = {(span.trace_id, span.span_id): span.service for span in seen.spans}
         for span in seen.orphans:
-            begins = span in starts and request.hops[0].app is not None
-            (first if begins else inner).setdefault(request.client if begins else span.service)
-    if not first and not inner:
+            owner = owners.get((span.trace_id, span.parent_id), span.service)
+            if span in starts and request.hops[0].app is not None:
+                first.setdefault(request.client)
+            elif owner == span.service:
+                inner.setdefault(owner)
+            else:
+                others.setdefault(owner)
+    if not first and not inner and not others:
         return ""
     marked = [
         *([f"the first span of each trace of {named(list(first))}"] if first else []),
         *([f"the spans of {named(list(inner))} below those of its own app"] if inner else []),
+        *([f"the spans of other services below those of the app of {named(list(others))}"] if others else []),
     ]
     return page(
         [

@@ -10,7 +10,7 @@ from labspec.guide._onthewire import headers, is_whole, other_headers
 from labspec.guide._tree import tree
 from labspec.meaning import spans_in_words
 from labspec.plan import Plan
-from labspec.predict.values import FOREIGN, SIDECAR, UNKNOWN, Request
+from labspec.predict.values import FOREIGN, SIDECAR, UNKNOWN, Break, Request
 
 _WHOLE = 3
 """Requests that are shown whole."""
@@ -174,7 +174,7 @@ def _why_nothing(plan: Plan, request: Request) -> str:
 
 def _remarks(plan: Plan, request: Request, title: str) -> Iterator[str]:
     for service, why in {gap.service: gap for gap in request.breaks}.items():
-        yield f"The trace breaks at {code(service)}: {_cause(plan, why.reason, why.detail)}."
+        yield f"The trace breaks at {code(service)}: {_cause(plan, why)}."
     traces = len(view(request).traces)
     if traces > 1:
         yield f"{title} shows {traces} traces, and nothing in them says that they are one request{_joined(request)}."
@@ -194,12 +194,17 @@ def _remarks(plan: Plan, request: Request, title: str) -> Iterator[str]:
         yield f"{named(bare)} {'has' if len(bare) == 1 else 'have'} no sidecar (`mesh: false`): no span is made there."
 
 
-def _cause(plan: Plan, reason: str, detail: str) -> str:
-    more = {
-        FOREIGN: f"; a sidecar looks only for {listed(code(name) for name in plan.propagation.needed)}",
-        UNKNOWN: "",
-    }
-    return detail + more.get(reason, "; its sidecar cannot know which request a call belongs to, and starts a trace")
+def _cause(plan: Plan, gap: Break) -> str:
+    own = next(workload.speaks for workload in plan.workloads if workload.name == gap.service)
+    if gap.reason == FOREIGN and plan.propagation.reads(own):
+        more = ", so the app starts a trace"
+    elif gap.reason == FOREIGN:
+        more = f"; a sidecar looks only for {listed(code(name) for name in plan.propagation.needed)}"
+    elif gap.reason == UNKNOWN:
+        more = ""
+    else:
+        more = "; its sidecar cannot know which request a call belongs to, and starts a trace"
+    return gap.detail + more
 
 
 def _joined(request: Request) -> str:

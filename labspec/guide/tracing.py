@@ -1,17 +1,16 @@
-"""Who starts the traces of a lab, and who samples them."""
+"""What holds for the traces of all requests: who starts them, who samples them, who hands their headers on."""
 
 import math
 from collections.abc import Iterator
 
-from labspec.finding import listed
-from labspec.guide import handing
-from labspec.guide._facts import cases, hops, is_random, named, names, number, share, starters, view
-from labspec.guide._markdown import block, code, prose
+from labspec.guide import handing, origins
+from labspec.guide._facts import cases, hops, is_random, named, number, share, view
+from labspec.guide._markdown import code, prose
 from labspec.guide._onthewire import said
 from labspec.meaning import cut_off
-from labspec.plan import Plan, Workload
-from labspec.predict.values import APP, SIDECAR, Request, Span
-from labspec.propagation._base import OPENTELEMETRY, Start
+from labspec.plan import Plan
+from labspec.predict.values import APP, SIDECAR, Request, Span, whole
+from labspec.propagation._base import OPENTELEMETRY
 
 _BOTH_WANT = "1.31"
 """From this Istio on a sidecar of the opentelemetry tracer reports only what its own sampling takes too."""
@@ -22,109 +21,11 @@ _MOST_ROUNDS = 9999
 
 def sections(plan: Plan) -> Iterator[str]:
     """What holds for all requests."""
-    yield from _starts(plan)
+    yield from origins.starts(plan)
     if plan.collector is not None:
         yield from _sampling(plan)
         yield handing.forwarding(plan)
         yield handing.invalid_parent(plan)
-
-
-def _starts(plan: Plan) -> Iterator[str]:
-    yield "### Who starts the trace" if plan.collector else "### No tracer"
-    if plan.collector is None:
-        yield prose(
-            "This lab has no collector, so no sidecar has a tracer: the sidecars make no span and write no trace header."
-        )
-    for start, clients in starters(plan).items():
-        if start is not None:
-            yield from _started_by_app(plan, start, clients)
-        elif plan.collector is not None:
-            yield from _started_by_sidecar(plan, clients)
-
-
-def _started_by_sidecar(plan: Plan, clients: list[Workload]) -> Iterator[str]:
-    inside = [client for client in clients if client.sidecar]
-    bare = [client for client in clients if not client.sidecar]
-    written = listed(code(header) for header in _written(plan, inside))
-    if inside:
-        yield prose(
-            f"{names(inside)} {'sends' if len(inside) == 1 else 'send'} no trace header. The sidecar beside the client starts the trace: "
-            f"it invents a trace id of 128 bits (32 hex digits) and a span id, and writes them into the request ({written}). "
-            "Some texts say that Envoy traces only requests that already carry trace headers; that is not so."
-        )
-    if bare:
-        yield prose(
-            f"{names(bare)} {'has no sidecar and sends' if len(bare) == 1 else 'have no sidecar and send'} no trace header: the first sidecar on the way starts the trace, with a SERVER span."
-        )
-
-
-def _written(plan: Plan, clients: list[Workload]) -> list[str]:
-    """The headers in which the sidecars of these clients write the ids of a new trace."""
-    wanted = {client.name for client in clients}
-    first = next((request.hops[0] for request in plan.prediction.requests if request.client in wanted), None)
-    if first is None or first.client is None or not first.received:
-        return list(plan.propagation.needed)
-    ids = (first.client.trace_id, first.client.span_id)
-    return [name for name, value in first.carried.items() if any(part in value for part in ids)]
-
-
-def _started_by_app(plan: Plan, start: Start, clients: list[Workload]) -> Iterator[str]:
-    one = len(clients) == 1
-    says = {
-        "true": "that the trace is sampled",
-        "false": "that the trace is not sampled",
-        "debug": "that the trace is to be sampled past every rate (debug)",
-        "defer": "nothing of the decision: it leaves that to the first sidecar",
-    }
-    ids = "always the same trace id" if start.fixed else "for each request a new trace id"
-    spoken = clients[0].speaks
-    yield prose(
-        f"{names(clients)} {'sends' if one else 'send'} trace headers as an app with a tracer of its own does: {ids} "
-        f"of {start.bits} bits ({start.bits // 4} hex digits) and a span id, in the format {code(spoken.name)}. "
-        f"It says {says[start.flag]}:"
-    )
-    yield block(_example(plan, clients), "text")
-    if plan.collector is None:
-        yield prose("The sidecars hand these headers on untouched. They look healthy, and no trace stands behind them.")
-        return
-    yield prose(_taken(plan, clients))
-    if not _is_heard(plan, clients):
-        return
-    if start.fixed:
-        yield prose(
-            "With constant ids all requests end up in one endless trace. Here that is so on purpose (`ids: fixed`)."
-        )
-    else:
-        yield prose(
-            "New ids for each request matter: with constant ones all requests would end up in one endless trace."
-        )
-
-
-def _example(plan: Plan, clients: list[Workload]) -> str:
-    wanted = {client.name for client in clients}
-    sent = next(request.hops[0].sent for request in plan.prediction.requests if request.client in wanted)
-    return "\n".join(f"{name}: {value}" for name, value in sent.items())
-
-
-def _is_heard(plan: Plan, clients: list[Workload]) -> bool:
-    """Whether sidecars look at the headers that these apps send."""
-    return any(not set(client.speaks.needed).isdisjoint(plan.propagation.headers) for client in clients)
-
-
-def _taken(plan: Plan, clients: list[Workload]) -> str:
-    """What the first sidecar makes of the app's headers."""
-    wanted = {client.name for client in clients}
-    request = next(request for request in plan.prediction.requests if request.client in wanted)
-    app = request.hops[0].app
-    made = next((span for hop in request.hops for span in (hop.client, hop.server) if span), None)
-    if made is None:
-        return "No sidecar is on the way, so nobody makes a span of it."
-    if app is not None and made.trace_id.endswith(app.trace_id):
-        return "The first sidecar takes part in this trace: it keeps the trace id and its width, and puts a span id of its own into the request."
-    return (
-        f"The sidecars speak {code(plan.propagation.name)} and do not look at these headers: the first one starts a trace of its own, "
-        "with other ids, and hands the app's headers on beside its own."
-    )
 
 
 def _sampling(plan: Plan) -> Iterator[str]:
@@ -147,21 +48,27 @@ def _sampling(plan: Plan) -> Iterator[str]:
 
 
 def _decisions(plan: Plan, request: Request, own: set[str]) -> Iterator[str]:
-    """A sentence for each trace that sidecars take part in; a NUL stands for the clients. `own` have a sampling of their own."""
+    """A sentence for each trace; a NUL stands for the clients. `own` have a sampling of their own."""
     spans = view(request).spans
     seen: dict[str, Span] = {}
     for span in spans:
         if span.maker != APP or span.reported:
-            seen.setdefault(span.trace_id, span)
-    for place, (trace, first) in enumerate(seen.items()):
-        decider = next((span for span in spans if span.trace_id == trace and span.decides), first)
-        if place:
+            seen.setdefault(whole(span.trace_id), span)
+    shared = {whole(span.trace_id) for span in spans if span.maker != APP}
+    told: list[Span] = []
+    for trace, first in seen.items():
+        decider = next((span for span in spans if whole(span.trace_id) == trace and span.decides), first)
+        if trace not in shared:
+            yield f"No sidecar takes part in the trace of {code(first.service)}'s app in the requests of \0: that app alone decides on it."
+            continue
+        told.append(first)
+        if len(told) > 1:
             if not (decider.maker != APP and first.chance.percent >= 100):
-                yield _again(request, decider, first, next(iter(seen.values())))
+                yield _again(request, decider, first, told[0])
         elif decider.maker == APP:
             yield _by_app(plan, request, decider, first)
         else:
-            starter = next(span for span in spans if span.trace_id == trace)
+            starter = next(span for span in spans if whole(span.trace_id) == trace)
             yield _unread(plan, starter) + _by_sidecar(own, request, decider)
 
 
@@ -256,7 +163,8 @@ def _carried(plan: Plan) -> str:
     header = next(
         (found for each in carried if (found := plan.propagation.read(each).carrier)), plan.propagation.needed[0]
     )
-    where = f"the last two digits of {code(header)}" if header == "traceparent" else code(header)
+    part = {"traceparent": "the last two digits of ", "b3": "the third part of "}.get(header, "")
+    where = f"{part}{code(header)}"
     draws = any(
         span.maker == SIDECAR and span.decides and span.chance.possible
         for hop in hops(plan.prediction.requests)

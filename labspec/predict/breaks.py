@@ -3,6 +3,7 @@
 from labspec.finding import listed
 from labspec.lab import FORMATS, Lab
 from labspec.predict.values import DROPPED, FOREIGN, INCOMPLETE, UNKNOWN, Break, Hop, Span, whole
+from labspec.propagation._base import Format
 
 
 def break_at(lab: Lab, hop: Hop, index: int, before: str, span: Span | None) -> Break | None:
@@ -22,8 +23,7 @@ def _reason(lab: Lab, hop: Hop) -> tuple[str, str]:
     tracer = service.own_tracer()
     if tracer is not None:
         own = FORMATS.get(tracer.format or "", form)
-        speaks = f"its own tracer speaks {own.name}, the sidecars {form.name}"
-        return FOREIGN, speaks
+        return FOREIGN, apart(own, form)
     forwarding = service.forwarding()
     if not forwarding.is_known:
         return UNKNOWN, "nobody says what it hands on: here it hands on nothing"
@@ -33,6 +33,13 @@ def _reason(lab: Lab, hop: Hop) -> tuple[str, str]:
         return DROPPED, f"it hands on no trace header{others}"
     missing = [name for name in _needed(form.name) if name not in hop.sent]
     return INCOMPLETE, f"it hands on {listed(carried)}, but not {listed(missing)}"
+
+
+def apart(own: Format, form: Format) -> str:
+    """Why an app's own tracer, which speaks `own`, and sidecars that speak `form` are in different traces."""
+    if form.reads(own):
+        return f"its own tracer reads {listed(own.needed)} alone, the sidecars write {listed(form.needed)}"
+    return f"its own tracer speaks {own.name}, the sidecars {form.name}"
 
 
 def _needed(form: str) -> tuple[str, ...]:

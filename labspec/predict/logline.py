@@ -16,6 +16,7 @@ from labspec.logreading import UNKNOWN
 from labspec.mesh import CLUSTER_DOMAIN, Proxy
 from labspec.predict.sidecar import Made
 from labspec.predict.values import INBOUND, Line, Note
+from labspec.propagation._base import FIXED_SPAN, FIXED_TRACE, Context
 from labspec.services._base import Call
 
 CLIENT_POD, SERVER_POD, CLUSTER_IP = "10.244.0.21", "10.244.0.34", "10.96.117.53"
@@ -33,6 +34,15 @@ _NUMBERS = frozenset(
     {"RESPONSE_CODE", "BYTES_RECEIVED", "BYTES_SENT", "DURATION", "REQUEST_DURATION", "RESPONSE_DURATION"}
 )
 _ID_HEADERS = frozenset(header for found in FORMATS.values() for header in found.headers)
+
+
+def _holding(identifier: str) -> frozenset[str]:
+    """The headers in which any format hands this part of a context on."""
+    written = [found.write(Context(FIXED_TRACE, FIXED_SPAN, sampled=True)) for found in FORMATS.values()]
+    return frozenset(name for headers in written for name, value in headers.items() if identifier in value)
+
+
+_TRACE_HEADERS, _SPAN_HEADERS = _holding(FIXED_TRACE), _holding(FIXED_SPAN)
 _BODILESS = frozenset({204, 304})
 
 
@@ -72,6 +82,8 @@ def _notes(piece: Piece, filler: "_Filler", proxy: Proxy, made: Made | None) -> 
         if not isinstance(token, Operator):
             continue
         name, value = f"%{token.name}({token.argument})%" if token.argument else f"%{token.name}%", filler.value(token)
+        # A format may show a part of an id.
+        whole = filler.value(token._replace(length=None))
         if token.name in {"TRACE_ID", "SPAN_ID"} and value == "-":
             silent = tracer.format.silent.get(token.name) if tracer else "the sidecar has no tracer"
             yield Note(name, "empty", silent or "the sidecar makes no span of this request")
@@ -83,14 +95,10 @@ def _notes(piece: Piece, filler: "_Filler", proxy: Proxy, made: Made | None) -> 
                 yield Note(name, "empty", "the span is the root of its trace")
             else:
                 yield Note(name, "empty", _why_empty(proxy, asked))
-        elif any("traceid" in header or header == "traceparent" for header in asked) and (
-            made is None or made.trace_id not in value
-        ):
+        elif not _TRACE_HEADERS.isdisjoint(asked) and (made is None or made.trace_id not in whole):
             owner = "the sidecar has no tracer" if made is None else "the sidecar's trace has another id"
             yield Note(name, "misleading", f"it is the id that came with the request; {owner}")
-        elif any("spanid" in header and "parent" not in header for header in asked) and (
-            made is None or made.span_id not in value
-        ):
+        elif not _SPAN_HEADERS.isdisjoint(asked) and (made is None or made.span_id not in whole):
             yield Note(name, "misleading", "it is the id that came with the request, not that of the sidecar's span")
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from labspec.propagation._base import Context, Reading, Symbol
+from labspec.propagation._base import Context, Reading, Said, Symbol
 
 _TRACE = re.compile(r"[0-9a-fA-F]{16}([0-9a-fA-F]{16})?")
 _SPAN = re.compile(r"[0-9a-fA-F]{16}")
@@ -61,6 +61,7 @@ def write(context: Context) -> dict[str, str]:
 
 HEADERS = ("x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled")
 FORWARD = ("x-request-id", *HEADERS, "x-b3-flags", "b3")
+FLAGS = {"true": Said("x-b3-sampled", "1"), "false": Said("x-b3-sampled", "0")}
 SYMBOLS = {
     "trace_id": Symbol("%REQ(X-B3-TRACEID)%"),
     "span_id": Symbol("%REQ(X-B3-SPANID)%"),

@@ -1,6 +1,7 @@
 """What a propagation format is."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 ZIPKIN = "zipkin"
@@ -62,6 +63,15 @@ class Symbol(NamedTuple):
     """What to write where there is none."""
 
 
+class Said(NamedTuple):
+    """How headers say a decision."""
+
+    header: str
+    """The one that says it; empty where none does."""
+    value: str
+    """What it holds; with the mark before it, as in `-01`, where ids stand before."""
+
+
 class ShellHeaders(NamedTuple):
     """How a shell makes the headers of a new trace."""
 
@@ -72,7 +82,7 @@ class ShellHeaders(NamedTuple):
 
 
 class Format(NamedTuple):
-    """The headers in which sidecars and applications hand a trace on."""
+    """The headers in which sidecars and applications hand a trace on; without a tracer those of applications alone."""
 
     name: str
     description: str
@@ -84,22 +94,26 @@ class Format(NamedTuple):
     """Those without which a tracer of this format starts a trace of its own."""
     decision: tuple[str, ...]
     """Those that carry the sampling decision, the one that counts first."""
-    tracer: str
-    """The tracer that Istio's sidecars use for it: `zipkin` or `opentelemetry`."""
-    protocols: tuple[str, ...]
-    """How that tracer can send its spans, the usual one first."""
-    option: str
-    """Istio's traceContextOption for it; empty where the tracer has none."""
-    symbols: Mapping[str, Symbol]
-    """`${name}` in a log format."""
-    silent: Mapping[str, str]
-    """Envoy operators that this tracer leaves empty -> why."""
-    flags: tuple[str, ...]
-    """The decisions that its headers can say."""
+    flags: Mapping[str, Said]
+    """The decisions that its headers can say, and how they do."""
     read: Callable[[Mapping[str, str]], Reading]
     write: Callable[[Context], dict[str, str]]
     pads: bool = False
     """Whether a trace id of 64 bits is written with zeros before it."""
+    tracer: str = ""
+    """The tracer that Istio's sidecars use for it: `zipkin` or `opentelemetry`; empty where none of theirs speaks it."""
+    protocols: tuple[str, ...] = ()
+    """How that tracer can send its spans, the usual one first."""
+    option: str = ""
+    """Istio's traceContextOption for it; empty where the tracer has none."""
+    symbols: Mapping[str, Symbol] = MappingProxyType({})
+    """`${name}` in a log format."""
+    silent: Mapping[str, str] = MappingProxyType({})
+    """Envoy operators that this tracer leaves empty -> why."""
+
+    def reads(self, other: "Format") -> bool:
+        """Whether one that speaks this format finds the trace in what one that speaks `other` writes."""
+        return self.read(other.write(Context(FIXED_TRACE, FIXED_SPAN, sampled=True))).context is not None
 
 
 def shell_headers(form: Format, start: Start) -> ShellHeaders:

@@ -1,7 +1,7 @@
 """B3 in several headers: what Istio's zipkin tracer speaks (USE_B3)."""
 
-from labspec.propagation._b3 import FORWARD, HEADERS, SILENT, SYMBOLS, read, write
-from labspec.propagation._base import ZIPKIN, Format
+from labspec.propagation._b3 import FLAGS, FORWARD, HEADERS, SILENT, SYMBOLS, read, write
+from labspec.propagation._base import ZIPKIN, Format, Said
 
 FORMAT = Format(
     name="b3",
@@ -15,7 +15,7 @@ FORMAT = Format(
     option="USE_B3",
     symbols=SYMBOLS,
     silent=SILENT,
-    flags=("true", "false", "debug", "defer"),
+    flags={**FLAGS, "debug": Said("x-b3-flags", "1"), "defer": Said("", "")},
     read=read,
     write=write,
 )

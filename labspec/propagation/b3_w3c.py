@@ -42,7 +42,7 @@ FORMAT = Format(
     option="USE_B3_WITH_W3C_PROPAGATION",
     symbols={**_b3.SYMBOLS, "traceparent": Symbol("%REQ(TRACEPARENT)%")},
     silent=_b3.SILENT,
-    flags=("true", "false"),
+    flags=_b3.FLAGS,
     read=_read,
     write=_write,
 )

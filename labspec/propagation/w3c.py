@@ -1,6 +1,6 @@
 """W3C trace context: what Istio's opentelemetry tracer speaks. https://www.w3.org/TR/trace-context/."""
 
-from labspec.propagation._base import OPENTELEMETRY, Context, Format, Symbol
+from labspec.propagation._base import OPENTELEMETRY, Context, Format, Said, Symbol
 from labspec.propagation._traceparent import read, traceparent
 
 
@@ -19,7 +19,6 @@ FORMAT = Format(
     decision=("traceparent",),
     tracer=OPENTELEMETRY,
     protocols=("otlp-grpc", "otlp-http"),
-    option="",
     symbols={
         "trace_id": Symbol("%TRACE_ID%"),
         # Envoy 1.38 has it: https://github.com/envoyproxy/envoy/pull/43997.
@@ -28,8 +27,7 @@ FORMAT = Format(
         "sampled": Symbol("", instead=_WHOLE),
         "traceparent": Symbol("%REQ(TRACEPARENT)%"),
     },
-    silent={},
-    flags=("true", "false"),
+    flags={"true": Said("traceparent", "-01"), "false": Said("traceparent", "-00")},
     read=read,
     write=_write,
     pads=True,

@@ -10,13 +10,10 @@ from labspec.mesh import Mesh
 from labspec.propagation._base import Format
 from labspec.rules._base import Hit, Rule
 from labspec.rules._log import place, senders_of
+from labspec.rules._tracing import spoken, tracers
 
 # Trace headers of any family: those of the formats here, and those that other tracers use.
 _OTHERS = {
-    "traceparent",
-    "tracestate",
-    "b3",
-    "uber-trace-id",
     "sw8",
     "x-datadog-trace-id",
     "x-datadog-parent-id",
@@ -48,17 +45,25 @@ def _hits(lab: Lab, form: Format, path: Path, piece: Piece) -> Iterator[Hit]:
             # The alternative is for requests without the tracer's own header: there are none.
             continue
         if foreign and (senders or set(asked).isdisjoint(form.headers)):
-            shown = (
-                f"the id from the app of {listed(senders)}, which no trace of the mesh has"
-                if senders
-                else "-, or what a client sent"
+            message = (
+                f"prints {_shown(lab, form, senders)}: the sidecars speak {form.name} and never set {listed(foreign)}"
             )
-            message = f"prints {shown}: the sidecars speak {form.name} and never set {listed(foreign)}"
             advice = f"write ${{trace_id}}: it follows the tracer; {form.name} sets {listed(form.headers)}"
             yield Hit(path, message, advice, start=start, width=width)
         elif token.name in form.silent:
             message = f"prints - on every line: {form.silent[token.name]}"
             yield Hit(path, message, "write ${span_id}: it follows the tracer", start=start, width=width)
+
+
+def _shown(lab: Lab, form: Format, senders: list[str]) -> str:
+    """What stands in the log where apps write the header, and sidecars do not."""
+    if not senders:
+        return "-, or what a client sent"
+    own = dict(tracers(lab))
+    unheard = [name for name in senders if not form.reads(spoken(lab, own[name]))]
+    if unheard:
+        return f"the id from the app of {listed(unheard)}, which no trace of the mesh has"
+    return f"the ids that the app of {listed(senders)} sent, not those of a sidecar's span"
 
 
 RULE = Rule(

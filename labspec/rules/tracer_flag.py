@@ -23,10 +23,11 @@ RULE = Rule(
     id="tracer-flag",
     severity=ERROR,
     summary="An app's tracer says what its headers have no room for.",
-    why="B3 can leave the decision out (defer) or ask for debugging (debug). A traceparent has one bit for it: sampled or not.",
+    why="B3 can leave the decision out (defer) or ask for debugging (debug). A traceparent has one bit for it: sampled or not; Jaeger's header has another for debugging.",
     failing="propagation: {format: w3c}\nservices:\n  frontend: {kind: curl, calls: [backend], tracer: {sampled: defer}}\n  backend: {kind: http-echo}",
     mended="propagation: {format: b3}\nservices:\n  frontend: {kind: curl, calls: [backend], tracer: {sampled: defer}}\n  backend: {kind: http-echo}",
-    source="https://github.com/openzipkin/b3-propagation; https://www.w3.org/TR/trace-context/#trace-flags",
+    source="https://github.com/openzipkin/b3-propagation; https://www.w3.org/TR/trace-context/#trace-flags; "
+    "https://www.jaegertracing.io/docs/1.19/client-libraries/#propagation-format",
     on_lab=_check,
     needs=("propagation",),
 )

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from labspec.finding import WARNING
-from labspec.lab import FORMATS, Lab
+from labspec.lab import SIDECAR_FORMATS, Lab
 from labspec.mesh import Mesh
+from labspec.predict.breaks import apart
 from labspec.predict.values import Hop, Prediction, Request
 from labspec.propagation._base import Format
 from labspec.rules._base import Hit, Rule
@@ -20,7 +21,7 @@ def _check(lab: Lab, mesh: Mesh, prediction: Prediction) -> Iterator[Hit]:  # no
         path, key = blamed(lab, name, "tracer", "format")
         broken = [(one.before, one.after) for one in found.breaks if one.service == name]
         now, whole = sizes(found), sizes(found, [*_apart(found, name), *broken])
-        lead = f"{name}'s own tracer speaks {form.name}, the sidecars {lab.format().name}"
+        lead = apart(form, lab.format()).replace("its", f"{name}'s", 1)
         if now == whole:
             left = f"; one request of {found.client} leaves {in_words(now)} with other ids" if now else ""
             message = f"{lead}: the ids that it sends are in no trace{left}"
@@ -48,7 +49,9 @@ def _pairs(hop: Hop, service: str) -> Iterator[tuple[str, str]]:
 def _advice(lab: Lab, own: Format) -> str:
     """What both would understand."""
     form = lab.format()
-    both = [other for other in FORMATS.values() if {*own.needed, *form.needed} <= set(other.headers)]
+    if not own.tracer:
+        return f"let the app speak {form.name}, as the sidecars do: none of Istio's speaks {own.name}"
+    both = [each for each in SIDECAR_FORMATS.values() if each.reads(own) and each.reads(form) and own.reads(each)]
     mixed = next((other.name for other in both if other not in (own, form)), None)
     other = (
         f"; propagation: {{format: {mixed}}} understands both" if mixed and lab.spec.istio.api == "telemetry" else ""

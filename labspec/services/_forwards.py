@@ -22,7 +22,6 @@ _OTHERS = (
     "baggage",
     "grpc-trace-bin",
     "sw8",
-    "uber-trace-id",
     "x-client-trace-id",
     "x-cloud-trace-context",
     "x-datadog-*",

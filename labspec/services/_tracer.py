@@ -25,10 +25,10 @@ class Tracer(Model):
     """A tracer in the application itself: it continues the trace of a request that it gets, or starts one."""
 
     format: Annotated[str, Field(json_schema_extra={"enum": list(_FORMATS)})] | None = None
-    """The headers that it speaks, where it is not what the sidecars speak."""
+    """The headers that it speaks, where it is not what the sidecars speak; no sidecar speaks b3-single or jaeger."""
     sampled: Sampled = True
     """The decision that it sends: sampled or not, `debug` (sampled, past every rate) or `defer` (the first sidecar decides);
-    the last two exist in B3 only."""
+    W3C has neither of the last two, jaeger no `defer`."""
     ids: Literal["random", "fixed"] = "random"
     """`fixed`: every request gets the same ids, to see what that does."""
     bits: Literal[64, 128] = 128

@@ -80,11 +80,11 @@ def _why(plan: Plan, request: Request, span: Span) -> str:
     sent = next((hop.sent for hop in request.hops if hop.app == span), {})
     speaks = next(workload.speaks for workload in plan.workloads if workload.name == span.service)
     carrier = speaks.read(sent).carrier
-    if not carrier:
+    value = sent.get(carrier)
+    if value is None:
         return "its own tracer"
-    value = sent[carrier]
     # All but the end of a long one is ids.
-    return f"{carrier}: {value if len(value) <= 8 else '…' + value[-3:]}"
+    return f"{carrier}: {value if len(value) <= 8 else '…' + re.split('(?=[-:])', value)[-1]}"
 
 
 def _headers(hop: Hop, paint: Painter) -> list[str]:

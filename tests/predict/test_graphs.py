@@ -14,6 +14,7 @@ from tests.conftest import plan_of
 
 HEAD = "apiVersion: labspec/v1\nname: lab\n"
 B3 = "propagation: {format: b3}\n"
+BOTH = "propagation: {format: b3+w3c}\n"
 
 
 def predicted(text: str) -> Prediction:
@@ -52,12 +53,29 @@ class Graph(NamedTuple):
 
 
 TWO = "services:\n  a: {kind: curl, calls: [b]%s}\n  b: {kind: http-echo}\n"
+SPOKEN = "services:\n  a: {kind: curl, calls: [b], tracer: {format: %s}}\n  b: {kind: relay, calls: [c]%s}\n  c: {kind: http-echo}\n"
+MIDDLE = "services:\n  a: {kind: curl, calls: [b]}\n  b: {kind: custom, image: shop/b:1, calls: [c], forwards: none, tracer: {format: %s, export: zipkin}}\n  c: {kind: http-echo}\n"
 CHAIN = "services:\n  a: {kind: curl, calls: [b]}\n  b: {kind: relay, calls: [c]%s}\n  c: {kind: http-echo}\n"
 WHOLE = """
 a CLIENT b A 100 %
   b SERVER a A 100 %
     b CLIENT c A 100 %
       c SERVER b A 100 %
+"""
+# Sidecars read the single header first, and leave it as the app wrote it.
+SIDE_BY_SIDE = """
+*a CLIENT b A -
+  a CLIENT b A 100 %
+  b SERVER a A 100 %
+  b CLIENT c A 100 %
+  c SERVER b A 100 %
+"""
+UNHEARD = """
+*a CLIENT b A -
+a CLIENT b B 100 %
+  b SERVER a B 100 %
+    b CLIENT c B 100 %
+      c SERVER b B 100 %
 """
 BROKEN = """
 a CLIENT b A 100 %
@@ -147,6 +165,80 @@ a CLIENT b A 100 %
         "*a CLIENT b A -\na CLIENT b B 100 %\n  b SERVER a B 100 %",
         ("a foreign",),
         decider="a",
+    ),
+    Graph("b3-single under b3", B3 + SPOKEN % ("b3-single", ""), SIDE_BY_SIDE, decider="a", orphans=4),
+    Graph("b3-single under b3+w3c", BOTH + SPOKEN % ("b3-single", ""), SIDE_BY_SIDE, decider="a", orphans=4),
+    Graph("b3-single under w3c", SPOKEN % ("b3-single", ""), UNHEARD, ("a foreign",), decider="a"),
+    Graph(
+        "b3-single, and a relay that hands on the several headers alone",
+        B3 + SPOKEN % ("b3-single", ", forwards: ['x-b3-*', x-request-id]"),
+        """
+*a CLIENT b A -
+  a CLIENT b A 100 %
+  b SERVER a A 100 %
+    b CLIENT c A 100 %
+      c SERVER b A 100 %
+""",
+        decider="a",
+        orphans=2,
+    ),
+    Graph(
+        "b3-single, 64 bits, deferred",
+        B3 + "sampling: {percent: 5}\n" + SPOKEN % ("b3-single, bits: 64, sampled: defer", ""),
+        SIDE_BY_SIDE.replace("100", "5"),
+        decider="a",
+        orphans=4,
+    ),
+    Graph("jaeger under b3", B3 + SPOKEN % ("jaeger", ""), UNHEARD, ("a foreign",), decider="a"),
+    Graph("jaeger under b3+w3c", BOTH + SPOKEN % ("jaeger", ""), UNHEARD, ("a foreign",), decider="a"),
+    Graph("jaeger under w3c", SPOKEN % ("jaeger", ""), UNHEARD, ("a foreign",), decider="a"),
+    Graph(
+        "b3-single in the middle: it does not find what its sidecar writes",
+        B3 + MIDDLE % "b3-single",
+        """
+a CLIENT b A 100 %
+  b SERVER a A 100 %
+*b SERVER a B 100 %
+  *b CLIENT c B 100 %
+    b CLIENT c B 100 %
+    c SERVER b B 100 %
+""",
+        ("b foreign",),
+        decider="a",
+    ),
+    Graph(
+        "jaeger in the middle",
+        MIDDLE % "jaeger",
+        """
+a CLIENT b A 100 %
+  b SERVER a A 100 %
+*b SERVER a B 100 %
+  *b CLIENT c B 100 %
+b CLIENT c C 100 %
+  c SERVER b C 100 %
+""",
+        ("b foreign",),
+        decider="a",
+    ),
+    Graph(
+        "apps that speak jaeger understand one another",
+        """services:
+  a: {kind: curl, calls: [b], tracer: {format: jaeger}}
+  b: {kind: custom, image: shop/b:1, calls: [c], forwards: [traceparent], tracer: {format: jaeger, export: otlp-grpc}}
+  c: {kind: http-echo}
+""",
+        """
+*a CLIENT b A -
+a CLIENT b B 100 %
+  b SERVER a B 100 %
+  *b SERVER a A 100 %
+    *b CLIENT c A 100 %
+    b CLIENT c B 100 %
+      c SERVER b B 100 %
+""",
+        ("a foreign",),
+        decider="a",
+        orphans=1,
     ),
     Graph(
         "custom with an exported tracer",

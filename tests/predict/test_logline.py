@@ -67,6 +67,14 @@ def test_zipkin_names_a_root_span_after_its_trace() -> None:
         # No tracer: the client's ids go through.
         ("collector: {kind: none}\npropagation: {format: b3}\nlogs: {format: '${trace_id}'}\n" + TWO % (", tracer: {}", ""), ["misleading", "misleading"]),
         ("collector: {kind: none}\nlogs: {format: '%TRACE_ID%'}\n" + TWO % ("", ""), ["empty", "empty"]),
+        # A part of an id.
+        ("propagation: {format: b3}\nlogs: {format: '%REQ(X-B3-TRACEID):8% %REQ(X-B3-SPANID):4%'}\n" + TWO % ("", ""), []),
+        ("logs: {format: '%REQ(X-B3-TRACEID):8%'}\n" + TWO % (", tracer: {format: b3}", ""), ["misleading", "misleading"]),
+        # What only apps write.
+        ("logs: {format: '%REQ(B3)%'}\n" + TWO % (", tracer: {format: b3-single}", ""), ["misleading", "misleading"]),
+        ("logs: {format: '%REQ(UBER-TRACE-ID)%'}\n" + TWO % (", tracer: {format: jaeger}", ""), ["misleading", "misleading"]),
+        ("logs: {format: '%REQ(UBER-TRACE-ID)%'}\n" + TWO % ("", ""), ["empty", "empty"]),
+        ("propagation: {format: b3}\nlogs: {format: '${trace_id} ${span_id}'}\n" + TWO % (", tracer: {format: b3-single}", ""), []),
         # A sidecar that answers itself has written no headers: it logs what came.
         ("propagation: {format: b3}\nlogs: {format: '${trace_id} ${span_id}'}\n" + TWO % ("", ", replicas: 0"), ["empty", "empty"]),
         ("propagation: {format: b3}\nlogs: {format: '${trace_id} ${span_id}'}\n" + TWO % (", tracer: {}", ", replicas: 0"), ["misleading"]),
@@ -75,6 +83,12 @@ def test_zipkin_names_a_root_span_after_its_trace() -> None:
 )  # fmt: skip
 def test_notes(text: str, notes: list[str]) -> None:
     assert [note.kind for line in lines(text) for note in line.notes] == notes
+
+
+def test_a_header_that_the_sidecars_read_and_do_not_write() -> None:
+    log = "propagation: {format: b3}\nlogs: {format: '%REQ(B3)%'}\n"
+    found = [note.reason for line in lines(log + TWO % (", tracer: {format: b3-single}", "")) for note in line.notes]
+    assert found == ["it is the id that came with the request, not that of the sidecar's span"] * 2
 
 
 def test_no_pod() -> None:

@@ -5,7 +5,7 @@ The first table was measured on Envoy 1.38.3 and 1.40.0 with three services, the
 
 import pytest
 
-from labspec.lab import FORMATS
+from labspec.lab import FORMATS, SIDECAR_FORMATS
 from tests.conftest import plan_of
 
 B3 = "[x-request-id, 'x-b3-*', b3]"
@@ -57,11 +57,21 @@ TRACED = [
     ("b3+w3c", "b3", [6], [4]),
     ("b3+w3c", "w3c", [6], [4]),
     ("b3+w3c", "b3+w3c", [6], [4]),
+    # Heard, but it does not find what the sidecars write: it starts a trace.
+    ("b3", "b3-single", [2, 4], [2, 2]),
+    ("b3+w3c", "b3-single", [2, 4], [2, 2]),
+    ("w3c", "b3-single", [2, 2, 2], [2, 2]),
+    # Nobody hears it.
+    ("b3", "jaeger", [2, 2, 2], [2, 2]),
+    ("b3+w3c", "jaeger", [2, 2, 2], [2, 2]),
+    ("w3c", "jaeger", [2, 2, 2], [2, 2]),
 ]
 
 
 def test_every_pair_is_there() -> None:
-    assert {(sidecars, app) for sidecars, app, _, _ in TRACED} == {(one, other) for one in FORMATS for other in FORMATS}
+    assert {(sidecars, app) for sidecars, app, _, _ in TRACED} == {
+        (one, other) for one in SIDECAR_FORMATS for other in FORMATS
+    }
 
 
 @pytest.mark.parametrize(("sidecars", "app", "exported", "silent"), TRACED)
@@ -89,6 +99,15 @@ def test_traced(sidecars: str, app: str, exported: list[int], silent: list[int])
         ("w3c", "b3", "true", "1.30", 10),
         ("w3c", "w3c", "true", "1.29", 100),
         ("w3c", "w3c", "true", "1.30", 100),
+        # Envoy reads debug in the single header, and no x-b3-flags.
+        ("b3", "b3-single", "true", "1.30", 100),
+        ("b3", "b3-single", "false", "1.30", 0),
+        ("b3", "b3-single", "defer", "1.30", 10),
+        ("b3", "b3-single", "debug", "1.30", 100),
+        ("b3+w3c", "b3-single", "true", "1.31", 100),
+        ("w3c", "b3-single", "false", "1.30", 10),
+        ("b3", "jaeger", "false", "1.30", 10),
+        ("w3c", "jaeger", "debug", "1.31", 10),
         # Rate and flag.
         ("w3c", "w3c", "true", "1.31", 10),
         ("w3c", "w3c", "false", "1.31", 0),

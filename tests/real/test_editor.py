@@ -17,7 +17,7 @@ from labspec.compile import compiled
 from labspec.envoy.versions import ISTIO_VERSIONS
 from labspec.finding import WARNING, Finding
 from labspec.kinds import values_in
-from labspec.lab import COLLECTOR_KINDS, FORMATS, SERVICE_KINDS, Istio, Logs, Propagation, Spec
+from labspec.lab import COLLECTOR_KINDS, FORMATS, SERVICE_KINDS, SIDECAR_FORMATS, Istio, Logs, Propagation, Spec
 from labspec.model import Model
 from labspec.rules._base import Rule
 from labspec.sampling import Sampling
@@ -106,16 +106,17 @@ VALUES = {
     "istio.profile": At("istio:\n  profile: ^\n", set(get_args(Istio.model_fields["profile"].annotation))),
     "istio.api": At("istio:\n  api: ^\n", set(get_args(Istio.model_fields["api"].annotation))),
     "istio.api in a flow map": At("istio: {api: ^}\n", set(get_args(Istio.model_fields["api"].annotation))),
-    "propagation.format": At("propagation:\n  format: ^\n", set(FORMATS)), "a service's kind": At(f"{SERVICE}    kind: ^\n", set(SERVICE_KINDS)),
+    "propagation.format": At("propagation:\n  format: ^\n", set(SIDECAR_FORMATS)), "a service's kind": At(f"{SERVICE}    kind: ^\n", set(SERVICE_KINDS)),
     "a service's kind, after other keys": At(f"{SERVICE}    every: 5s\n    kind: ^\n", set(SERVICE_KINDS)),
     "a service's kind, before other keys": At(f"{SERVICE}    kind: ^\n    every: 5s\n", set(SERVICE_KINDS)),
     "a service's kind in a flow map": At(f"{ROOT_KEYS}services:\n  app: {{kind: ^}}\n", set(SERVICE_KINDS)),
     "a call's method": At(f"{CURL}    calls:\n    - to: app\n      method: ^\n", set(get_args(Method))),
     "a call's path": At(f"{CURL}    calls:\n    - to: app\n      path: ^\n", {"/", "/items?page=2"}),
+    "tracer.format": At(f"{CURL}    tracer:\n      format: ^\n", set(FORMATS)),
     "tracer.bits": At(f"{CURL}    tracer:\n      bits: ^\n", {"64", "128"}),
     "tracer.sampled": At(f"{CURL}    tracer:\n      sampled: ^\n", {"true", "false", "debug", "defer"}), "every": At(f"{CURL}    every: ^\n", {"5s", "500ms", "manual"}),
     "collector.kind": At("collector:\n  kind: ^\n", set(COLLECTOR_KINDS)),
-    "a format in a variant": At(f"{VARIANT}    propagation:\n      format: ^\n", {*FORMATS, "null"}),
+    "a format in a variant": At(f"{VARIANT}    propagation:\n      format: ^\n", {*SIDECAR_FORMATS, "null"}),
     "a kind in a variant": At(f"{IN_VARIANT}kind: ^\n", set(SERVICE_KINDS)),
     "every in a variant": At(f"{IN_VARIANT}every: ^\n", {"5s", "500ms", "manual", "null"}),
     "collector.kind in a flow map": At("collector: {kind: ^}\n", set(COLLECTOR_KINDS)),

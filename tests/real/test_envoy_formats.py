@@ -14,7 +14,7 @@ import pytest
 from labspec.accesslog import NAMED, access_log
 from labspec.envoy.format import check
 from labspec.envoy.versions import ENVOY_RELEASES, envoy_of, istio_with
-from labspec.lab import FORMATS as PROPAGATION
+from labspec.lab import SIDECAR_FORMATS
 from tests.envoy.generate import broken, mutant, valid
 from tests.real.cases import cases
 from tests.real.verification import record
@@ -112,7 +112,7 @@ def test_the_verdict_is_envoys(minor: str, binary: str, tmp_path: Path) -> None:
 
 
 def test_every_named_format_loads(minor: str, binary: str, tmp_path: Path) -> None:
-    logs = [access_log(name, headers, istio_with(minor)) for name in NAMED for headers in PROPAGATION.values()]
+    logs = [access_log(name, headers, istio_with(minor)) for name in NAMED for headers in SIDECAR_FORMATS.values()]
     written = [piece.text for log in logs for piece in log.pieces]
     assert not any(refused_by(binary, set(written), tmp_path).values())
     what = "formats that a spec can name, with each propagation format: loaded"
