@@ -253,9 +253,7 @@ def explain(
 
 @app.command()
 def schema(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file that --check looks at.")] = Path(
-        "schema.json"
-    ),
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file that --check looks at.")] = Path("schema.json"),
     check: Annotated[
         bool, typer.Option("--check", help="Fail where FILE is not the schema; print the difference.")
     ] = False,
