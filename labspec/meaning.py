@@ -85,6 +85,8 @@ def _service(workload: Workload) -> Iterator[tuple[str, str]]:
         yield "calls", THEN.join(BESIDE.join(map(_call, step)) for step in workload.steps)
         if workload.callers:
             yield "forwards", _forwards(workload)
+    if workload.container.probe:
+        yield "probe", _short(workload.container.probe)
     for variable in workload.container.env:
         yield f"env {variable.name}", _variable(variable)
     if workload.round is not None:

@@ -14,7 +14,7 @@ _SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # RFC 3986 path and query; without the characters that curl expands ([]{}) and the fragment, which never leaves the client.
-_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
+URL_PATH = r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*"
 SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _IMAGE = re.compile(r"[a-z0-9]+([._:/-]+[A-Za-z0-9_]+)*(@sha256:[0-9a-f]{64})?")
 
@@ -102,8 +102,9 @@ def quoted(value: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value) + '"'
 
 
-def _url_path(value: str) -> str:
-    if not _PATH.fullmatch(value):
+def url_path(value: str) -> str:
+    """`value`, where it is a path of RFC 3986; raises the error that says how to write one."""
+    if not re.fullmatch(URL_PATH, value):
         raise wrong(
             "invalid-path",
             f"{quoted(value)} is no URL path",
@@ -156,7 +157,7 @@ DnsLabel = Annotated[str, AfterValidator(_dns_label), described(f"^{_LABEL.patte
 VARIANT_PATTERN = f"^(?!(base|operator)$){_LABEL.pattern}$"
 SERVICE_PATTERN = f"^{_SERVICE.pattern}$"
 ServiceName = Annotated[str, AfterValidator(_service_name), described(SERVICE_PATTERN)]
-UrlPath = Annotated[str, AfterValidator(_url_path), described(f"^{_PATH.pattern}$", ("/", "/items?page=2"))]
+UrlPath = Annotated[str, AfterValidator(url_path), described(f"^{URL_PATH}$", ("/", "/items?page=2"))]
 Image = Annotated[str, AfterValidator(_image), described(f"^{_IMAGE.pattern}$")]
 Percent = Annotated[
     float, AfterValidator(_percent), Field(json_schema_extra={"minimum": 0, "maximum": 100, "examples": [100, 1]})

@@ -27,6 +27,8 @@ ENV = st.dictionaries(
     ),
     max_size=4,
 )
+EXECS = st.lists(TEXTS | st.sampled_from(["", "$HOME"]), min_size=1, max_size=3).map(lambda words: {"exec": words})
+PROBES = st.sampled_from(["/ready", "/", {"grpc": True}, {"tcp": True}]) | EXECS
 LISTS = st.lists(st.sampled_from(["x-request-id", "traceparent", "tracestate", "x-b3-*", "X-B3-TraceId", "b3", "*"]))
 # Steps of 0.01, as Envoy has them.
 PERCENTS = st.sampled_from([1, 100, 100, 50, 0.01, 99.99]) | st.integers(1, 10000).map(lambda number: number / 100)
@@ -160,7 +162,7 @@ def _curl(draw: Draw, callees: list[str]) -> Body:
 @st.composite
 def _http_echo(draw: Draw, callees: list[str]) -> Body:  # noqa: ARG001  # it calls nobody
     status = st.sampled_from([200, 201, 404, 503])
-    return _some(draw, text=TEXTS, status=status, port=PORTS, targetPort=TARGET_PORTS)
+    return _some(draw, text=TEXTS, status=status, port=PORTS, targetPort=TARGET_PORTS, probe=PROBES)
 
 
 @st.composite
@@ -174,6 +176,7 @@ def _relay(draw: Draw, callees: list[str]) -> Body:
         errors=errors,
         port=PORTS,
         targetPort=TARGET_PORTS,
+        probe=PROBES,
     )
 
 
@@ -192,6 +195,7 @@ def _custom(draw: Draw, callees: list[str]) -> Body:
             targetPort=TARGET_PORTS,
             args=st.lists(TEXTS, max_size=2),
             command=st.lists(TEXTS, max_size=2),
+            probe=EXECS,
         ),
     }
 

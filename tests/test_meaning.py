@@ -189,6 +189,14 @@ CASES = {
     ),
     "an image": ("{services: {web: {image: 'curlimages/curl:8.16.0'}}}", ["web: image curlimages/curl:8.17.0 -> curlimages/curl:8.16.0"]),
     "replicas": ("{services: {stock: {replicas: 2}}}", ["stock: replicas 1 -> 2"]),
+    "probes": (
+        "{services: {shop: {probe: {tcp: true}}, stock: {probe: {exec: [cat, /x]}, text: other}}}",
+        [
+            "shop: probe of its kind -> tcp",
+            "stock: arguments -listen=:5678 -text=plenty -> -listen=:5678 -text=other",
+            "stock: probe of its kind -> exec cat /x",
+        ],
+    ),
     "an environment": (
         f"{{services: {{web: {{env: {{A: x, B: {{secret: s, key: k}}, C: {{field: metadata.name}}, D: {'x' * 99}}}}}, shop: {{forwards: all, env: {{E: ''}}}}}}}}",
         [

@@ -12,6 +12,7 @@ from labspec.model import Image, Model, Percent, Port, UrlPath
 from labspec.propagation._base import Format, Start
 from labspec.sampling import Sampling
 from labspec.services._env import Env, Variable, texts, variable
+from labspec.services._probe import Probe, in_words, readiness
 from labspec.shell import literal_for_kubernetes
 from labspec.symbols import resolve
 
@@ -109,6 +110,8 @@ class Container(NamedTuple):
     requests: Mapping[str, str]
     program: Program | None = None
     env: tuple[Variable, ...] = ()
+    probe: str = ""
+    """How the spec wants to know that it is ready, in words; empty where it says nothing."""
 
 
 class Forwarding(NamedTuple):
@@ -221,4 +224,23 @@ class Service(Model):
         return None
 
 
-__all__ = ["Call", "Calls", "Container", "Listener", "Method", "Port", "Service", "Site", "StandIn", "Target"]
+class Server(Service):
+    """A service that answers."""
+
+    probe: Probe | None = None
+    """How Kubernetes sees that it is ready: a path that answers below 400, {grpc: true}, {tcp: true} or {exec: [...]}; instead of the kind's own."""
+
+    def equipped(self, site: Site) -> Container:
+        """Its container, with the probe that the spec wants."""
+        container, listener = super().equipped(site), self.listener()
+        if self.probe is None:
+            return container
+        port = (listener.protocol, listener.target_port) if listener else ("", 0)
+        return container._replace(readiness=readiness(self.probe, *port), probe=in_words(self.probe))
+
+    def calls_when_probed(self) -> bool:
+        """Whether its probe makes it send its calls."""
+        return False
+
+
+__all__ = ["Call", "Calls", "Container", "Listener", "Method", "Port", "Server", "Service", "Site", "StandIn", "Target"]

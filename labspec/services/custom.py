@@ -7,7 +7,7 @@ from pydantic import Field
 
 from labspec.finding import Path
 from labspec.model import Image, Line, Port, PortOrNone
-from labspec.services._base import AppTracer, Calls, Container, Forwarding, Listener, Service, Site, StandIn
+from labspec.services._base import AppTracer, Calls, Container, Forwarding, Listener, Server, Site, StandIn
 from labspec.services._forwards import choice, forwarding
 from labspec.services._tracer import ReportingTracer
 
@@ -20,7 +20,7 @@ else:
     Forwards = choice("all", "none", "unknown")
 
 
-class Custom(Service):
+class Custom(Server):
     """Any image. Its calls are a statement about it, which labspec believes, not a command."""
 
     kind: Literal["custom"]

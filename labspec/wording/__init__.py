@@ -17,8 +17,10 @@ _SERVICE = "service "
 _MOST = 4
 """Operators that one line names."""
 
-_APART = ("env ",)
+_APART = ("env ", "probe")
 """What the names of facts begin with that nothing else follows from."""
+_ENTRIES = ("env ",)
+"""The same of facts that are entries of a map."""
 _DIGEST = "sha256:"
 
 Facts = Mapping[str, str]
@@ -91,7 +93,7 @@ def _in_words(change: _Change) -> Iterator[str]:
     if change.old == change.new:
         return
     words = _OF_SERVICES if change.about else _OF_LAB
-    usual = (_entry if change.what.startswith(_APART) else _usual) if change.about else _plain
+    usual = (_entry if change.what.startswith(_ENTRIES) else _usual) if change.about else _plain
     yield from words.get(change.what, usual)(change)
 
 
@@ -249,6 +251,11 @@ def _every(change: _Change) -> Iterator[str]:
     yield f"{change.about} sends {new} instead of {old}"
 
 
+def _own(change: _Change) -> Iterator[str]:
+    """What each kind has, where the spec says nothing."""
+    yield f"{change.about}: {change.what} {change.old or 'of its kind'} -> {change.new or 'of its kind'}"
+
+
 def _arguments(change: _Change) -> Iterator[str]:
     if any((text or "").startswith(_DIGEST) for text in (change.old, change.new)):
         yield f"{change.about}: other arguments of its container"
@@ -273,5 +280,6 @@ _OF_SERVICES: Mapping[str, Callable[[_Change], Iterator[str]]] = {
     "forwards": _forwards,
     "calls": _calls,
     "every": _every,
+    "probe": _own,
     "arguments": _arguments,
 }
