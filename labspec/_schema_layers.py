@@ -94,7 +94,9 @@ def made_partial(value: Schema) -> Schema:
     """
     if "$ref" in value:
         return {**value, "$ref": value["$ref"].replace("#/definitions/", "#/definitions/Partial")}
-    partial = {key: inner for key, inner in value.items() if key not in {"required", "default"}}
+    # What a layer gives may be whole only together with what lies below.
+    whole = {"required", "default", "dependencies", "maxProperties"}
+    partial = {key: inner for key, inner in value.items() if key not in whole}
     if "properties" in partial:
         partial["properties"] = {key: made_partial(inner) for key, inner in partial["properties"].items()}
     if isinstance(partial.get("additionalProperties"), dict):

@@ -1,7 +1,8 @@
 """What follows from who calls whom: names and addresses, the statuses that come back, and cycles."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from labspec.collectors._base import Receiver
 from labspec.lab import Lab
 from labspec.mesh import CLUSTER_DOMAIN
 from labspec.services._base import Call
@@ -17,6 +18,18 @@ def url(lab: Lab, call: Call) -> str:
     listener = lab.spec.services[call.to].listener()
     port = "" if listener is None or listener.port == 80 else f":{listener.port}"
     return f"http://{call.to}{port}{call.path}"
+
+
+def symbols(lab: Lab, name: str, receivers: Iterable[Receiver]) -> dict[str, str]:
+    """What `${calls.X}` and `${collector.PROTOCOL}` stand for in the texts of a service."""
+    found = {f"collector.{each.protocol}": f"{each.host}:{each.port}" for each in receivers}
+    for call in known(lab, name):
+        listener = lab.spec.services[call.to].listener()
+        if listener is not None:
+            found[f"calls.{call.to}"] = f"{call.to}:{listener.port}"
+            found[f"calls.{call.to}.host"] = call.to
+            found[f"calls.{call.to}.port"] = str(listener.port)
+    return found
 
 
 def operation(lab: Lab, name: str) -> str:

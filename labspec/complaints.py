@@ -44,7 +44,9 @@ def place_of(value: object, location: tuple[int | str, ...]) -> Path:
         tag = (len(path) == 2 and path[0] == "services" and step in SERVICE_KINDS) or (
             path == ["collector"] and step in COLLECTOR_KINDS
         )
-        if step == "[key]" or (tag and index == len(path)):
+        # It may be the key's name, too.
+        is_mark = step == "[key]" and not (isinstance(value, dict) and step in value)
+        if is_mark or (tag and index == len(path)):
             continue
         if isinstance(value, dict):
             path.append(step)
@@ -64,11 +66,12 @@ def complaint(document: Text, path: Path, error: Mapping[str, Any]) -> Finding:
         return _missing(document, path)
     if kind == "union_tag_not_found":
         return _missing(document, (*path, "kind"))
-    at_key = bool(error["loc"]) and error["loc"][-1] == "[key]"
+    at_key = bool(error["loc"]) and error["loc"][-1] == "[key]" != path[-1]
     if kind == "union_tag_invalid":
         path = (*path, "kind")
     rule, message, advice = _about_value(document, path, error, context)
     path = (*path, *context.get("below", ()))
+    at_key = at_key or context.get("at_key", False)
     if path == ("logs", "format") and isinstance(error["input"], dict) and error["input"]:
         # What is wrong with a map is wrong with the text of one of its keys.
         at_key = True

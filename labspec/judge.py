@@ -14,6 +14,9 @@ from labspec.predict.values import Prediction
 from labspec.predict.walk import predict
 from labspec.rules._base import Hit, Rule
 
+_BESIDE = {"env", "command", "args", "probe"}
+"""Fields of a service that no request goes by: an error there leaves the prediction what it is."""
+
 
 class Judgement(NamedTuple):
     """What the rules say of one form of a lab."""
@@ -33,7 +36,10 @@ def judge(text: Layered, lab: Lab, mesh: Mesh) -> Judgement:
     applicable = [rule for rule in rules() if lab.reads(*rule.needs)]
     hits = [(rule, hit) for rule in applicable for hit in _before(rule, lab, mesh)]
     # A walk over calls that lead nowhere, or in a circle, would say what is not so.
-    lost = any(rule.severity == ERROR and hit.path[:1] == ("services",) for rule, hit in hits)
+    lost = any(
+        rule.severity == ERROR and hit.path[:1] == ("services",) and _BESIDE.isdisjoint(hit.path[2:3])
+        for rule, hit in hits
+    )
     prediction = Prediction(()) if lost else predict(lab, mesh)
     if not lost:
         hits += [

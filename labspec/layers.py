@@ -12,6 +12,8 @@ from labspec.source import Document
 
 ONLY_ABOVE = ("apiVersion", "name", "extends", "variants")
 """Keys that a variant cannot have."""
+_OPEN = ("env", "probe")
+"""Keys of a service whose values are maps of the author's own keys, or of which one is chosen."""
 _ABSENT = object()
 
 
@@ -149,6 +151,8 @@ def _without_idle_nulls(value: dict[str, Any]) -> dict[str, Any]:
     for key in ("services", "accept"):
         if isinstance(result.get(key), dict):
             result[key] = {name: inner for name, inner in result[key].items() if inner is not None}
+    if isinstance(result.get("services"), dict):
+        result["services"] = {name: _service_without(service) for name, service in result["services"].items()}
     for key, inner in (("logs", "format"), ("collector", "kind")):
         part = result.get(key)
         if isinstance(part, dict) and inner in part:
@@ -158,6 +162,19 @@ def _without_idle_nulls(value: dict[str, Any]) -> dict[str, Any]:
             )
             result[key] = _without(part, (inner,)) if kept is None else {**part, inner: kept}
     return result
+
+
+def _service_without(service: object) -> object:
+    """A service without the nulls that remove nothing from its maps of the author's own keys, or of choices."""
+    if not isinstance(service, dict):
+        return service
+    return {key: _deeply(inner) if key in _OPEN else inner for key, inner in service.items()}
+
+
+def _deeply(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    return {key: _deeply(inner) for key, inner in value.items() if inner is not None}
 
 
 def _without(value: object, keys: tuple[str, ...]) -> dict[str, Any]:

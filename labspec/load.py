@@ -244,7 +244,8 @@ def _defaults_of_kind(document: Document, path: Path, kind: str, value: dict[str
 
 
 def _as_written(defaults: Mapping[str, Any], location: tuple[int | str, ...]) -> Path:
-    """The place in the defaults of a kind: a step of one call need not be a list."""
+    """The place in the defaults of a kind: a step of one call need not be a list, and `[key]`, which marks a wrong key, is no place."""
+    location = location[:-1] if location[-1] == "[key]" else location
     is_in_step = location[0] == "calls" and len(location) > 2
     single = is_in_step and not isinstance(_at(defaults, location[:2]), list)
     return (*location[:2], *location[3:]) if single else location

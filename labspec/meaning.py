@@ -7,12 +7,13 @@ from labspec.finding import listed
 from labspec.plan import Plan, Workload
 from labspec.predict.values import APP, SIDECAR, Request, Span
 from labspec.services._base import Target
+from labspec.services._env import Variable
 from labspec.wording import BESIDE, THEN, changes_of
 
 __all__ = ["changes", "changes_of", "facts", "settings"]
 
 _LONGEST = 80
-"""Of a container's arguments that a fact holds in full."""
+"""Of a text, such as a container's arguments, that a fact holds in full."""
 
 
 def changes(old: Plan, new: Plan) -> tuple[str, ...]:
@@ -84,6 +85,10 @@ def _service(workload: Workload) -> Iterator[tuple[str, str]]:
         yield "calls", THEN.join(BESIDE.join(map(_call, step)) for step in workload.steps)
         if workload.callers:
             yield "forwards", _forwards(workload)
+    if workload.container.probe:
+        yield "probe", _short(workload.container.probe)
+    for variable in workload.container.env:
+        yield f"env {variable.name}", _variable(variable)
     if workload.round is not None:
         yield "every", f"{workload.pause} s" if workload.pause else "only when scripts/traffic.sh asks"
     else:
@@ -104,7 +109,18 @@ def _forwards(workload: Workload) -> str:
 
 
 def _arguments(workload: Workload) -> str:
-    text = " ".join((*workload.container.command, *workload.container.args))
+    return _short(" ".join((*workload.container.command, *workload.container.args)))
+
+
+def _variable(variable: Variable) -> str:
+    if variable.source == "field":
+        return f"the pod's {variable.value}"
+    if variable.source:
+        return f"{variable.value} of {variable.kind} {variable.holder}"
+    return _short(variable.value) or "empty"
+
+
+def _short(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
     from hashlib import sha256  # noqa: PLC0415  # most need none

@@ -14,7 +14,8 @@ _SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # RFC 3986 path and query; without the characters that curl expands ([]{}) and the fragment, which never leaves the client.
-_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
+URL_PATH = r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*"
+SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _IMAGE = re.compile(r"[a-z0-9]+([._:/-]+[A-Za-z0-9_]+)*(@sha256:[0-9a-f]{64})?")
 
 
@@ -24,16 +25,26 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-def wrong(rule: str, message: str, advice: str = "", below: tuple[str | int, ...] = ()) -> PydanticCustomError:
-    """The error that a validator raises: `rule` names it for `labspec explain`, `below` is the place in the value."""
+def wrong(
+    rule: str, message: str, advice: str = "", below: tuple[str | int, ...] = (), *, at_key: bool = False
+) -> PydanticCustomError:
+    """The error that a validator raises: `rule` names it for `labspec explain`, `below` is the place in the value (or its key)."""
     template = "{message}"  # noqa: RUF027  # pydantic fills it
-    return PydanticCustomError("labspec", template, {"message": message, "rule": rule, "help": advice, "below": below})
+    context = {"message": message, "rule": rule, "help": advice, "below": below, "at_key": at_key}
+    return PydanticCustomError("labspec", template, context)
+
+
+def fitting(value: str, pattern: re.Pattern[str], advice: str, below: tuple[str | int, ...] = ()) -> str:
+    """`value`, where it fits a pattern of Kubernetes' names; raises the error that says how such a name is made."""
+    if not pattern.fullmatch(value):
+        raise wrong("invalid-name", f"{quoted(value)} does not fit" if value else "a name is not empty", advice, below)
+    return value
 
 
 def unlike(value: object, words: tuple[str, ...], advice: str) -> PydanticCustomError:
     """The error for a value that is none of `words`, nor anything else that is allowed."""
     if isinstance(value, str):
-        return wrong("unknown-value", f"{_quoted(value)} is not allowed here{alternatives(value, words)}", advice)
+        return wrong("unknown-value", f"{quoted(value)} is not allowed here{alternatives(value, words)}", advice)
     shown = f"the number {value}" if type(value) in {int, float} else describe(value)
     return wrong("wrong-type", f"{shown} is not allowed here", advice)
 
@@ -82,19 +93,21 @@ def _name(value: str, pattern: re.Pattern[str], edges: str) -> str:
         problem = f'"{value}" is longer than 63 characters' if len(value) > 63 else f'"{value}" does not fit'
     else:
         shown = f'"{odd}"' if "!" <= odd <= "~" else f"U+{ord(odd):04X}"
-        problem = f"{_quoted(value)} holds {'a capital letter' if 'A' <= odd <= 'Z' else f'the character {shown}'}"
+        problem = f"{quoted(value)} holds {'a capital letter' if 'A' <= odd <= 'Z' else f'the character {shown}'}"
     raise wrong("invalid-name", problem, f"a name has at most 63 of a-z, 0-9 and -, and {edges}")
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """The text in quotation marks, with what does not print as an escape sequence."""
     return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value) + '"'
 
 
-def _url_path(value: str) -> str:
-    if not _PATH.fullmatch(value):
+def url_path(value: str) -> str:
+    """`value`, where it is a path of RFC 3986; raises the error that says how to write one."""
+    if not re.fullmatch(URL_PATH, value):
         raise wrong(
             "invalid-path",
-            f"{_quoted(value)} is no URL path",
+            f"{quoted(value)} is no URL path",
             "start with / and percent-encode what RFC 3986 does not allow in a path",
         )
     return value
@@ -103,7 +116,7 @@ def _url_path(value: str) -> str:
 def _image(value: str) -> str:
     if not _IMAGE.fullmatch(value):
         raise wrong(
-            "invalid-image", f"{_quoted(value)} is no image reference", "write [registry/]name:tag, or name@sha256:..."
+            "invalid-image", f"{quoted(value)} is no image reference", "write [registry/]name:tag, or name@sha256:..."
         )
     return value
 
@@ -144,7 +157,7 @@ DnsLabel = Annotated[str, AfterValidator(_dns_label), described(f"^{_LABEL.patte
 VARIANT_PATTERN = f"^(?!(base|operator)$){_LABEL.pattern}$"
 SERVICE_PATTERN = f"^{_SERVICE.pattern}$"
 ServiceName = Annotated[str, AfterValidator(_service_name), described(SERVICE_PATTERN)]
-UrlPath = Annotated[str, AfterValidator(_url_path), described(f"^{_PATH.pattern}$", ("/", "/items?page=2"))]
+UrlPath = Annotated[str, AfterValidator(url_path), described(f"^{URL_PATH}$", ("/", "/items?page=2"))]
 Image = Annotated[str, AfterValidator(_image), described(f"^{_IMAGE.pattern}$")]
 Percent = Annotated[
     float, AfterValidator(_percent), Field(json_schema_extra={"minimum": 0, "maximum": 100, "examples": [100, 1]})

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from labspec.accesslog import AccessLog, access_log
-from labspec.calls import seen_by, statuses, url
+from labspec.calls import seen_by, statuses, symbols, url
 from labspec.collectors._base import Backend, Receiver
 from labspec.lab import FORMATS, Lab
 from labspec.mesh import CLUSTER_DOMAIN, ROOT_NAMESPACE, Mesh, Provider, receiver_of
@@ -157,6 +157,8 @@ def plan(forms: Sequence[Form]) -> Plan:
 def _plan(form: Form, variants: tuple[Plan, ...]) -> Plan:
     lab, spec = form.lab, form.lab.spec
     answers, callers = statuses(lab), _callers(lab)
+    collector = spec.collector.backend(lab.surroundings(CLUSTER_DOMAIN))
+    receivers = collector.receivers if collector else ()
     return Plan(
         source=lab.source,
         name=spec.name,
@@ -173,11 +175,11 @@ def _plan(form: Form, variants: tuple[Plan, ...]) -> Plan:
         propagation=lab.format(),
         percent=spec.sampling.percent,
         log=access_log(spec.logs.format, lab.format(), spec.istio.version),
-        collector=spec.collector.backend(lab.surroundings(CLUSTER_DOMAIN)),
+        collector=collector,
         receiver=receiver_of(lab),
         provider=form.provider,
         workloads=tuple(
-            _workload(lab, answers, tuple(callers.get(name, ())), service, name)
+            _workload(lab, _site(lab, answers, receivers, name), tuple(callers.get(name, ())), service)
             for name, service in spec.services.items()
         ),
         mesh=form.mesh,
@@ -195,23 +197,27 @@ def _callers(lab: Lab) -> dict[str, dict[str, None]]:
     return found
 
 
-def _workload(
-    lab: Lab, answers: Mapping[str, tuple[int, ...]], callers: tuple[str, ...], service: Service, name: str
-) -> Workload:
+def _site(lab: Lab, answers: Mapping[str, tuple[int, ...]], receivers: tuple[Receiver, ...], name: str) -> Site:
+    service = lab.spec.services[name]
     steps = tuple(tuple(_target(lab, answers, name, call) for call in step) for step in service.steps())
-    site = Site(name, lab.namespace(), steps, lab.format(), FORMATS)
+    has_symbols = any("${" in text for _, text in service.texts())
+    known = symbols(lab, name, receivers) if has_symbols else {}
+    return Site(name, lab.namespace(), steps, lab.format(), FORMATS, known)
+
+
+def _workload(lab: Lab, site: Site, callers: tuple[str, ...], service: Service) -> Workload:
     tracer = service.own_tracer()
     return Workload(
-        name=name,
+        name=site.name,
         kind=service.kind,
         namespace=lab.namespace(),
         version="v1",
         replicas=service.replicas,
-        container=service.container(site),
+        container=service.equipped(site),
         sidecar=service.mesh,
         sampling=service.sampling.percent if service.sampling else None,
         listener=service.listener(),
-        steps=steps,
+        steps=site.steps,
         callers=callers,
         forwarding=service.forwarding(),
         tracer=tracer,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-_SYMBOL = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
+_SYMBOL = re.compile(r"\$\$\{|\$\{([^${}]*)\}?")
 
 
 class Unknown(NamedTuple):

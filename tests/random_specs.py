@@ -18,6 +18,17 @@ TARGET_PORTS = st.sampled_from([1024, 5678, 8080, 9090, 65535])
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 PATHS = st.sampled_from(["/", "/items?page=2", "/a/b", "/'$(id)'?a=%25&b=$HOME;~"])
 TEXTS = st.sampled_from(["hello", "yes", '"quoted"', "$(HOSTNAME)", "two\nlines\n", "  # no comment", "é\u2028"])
+ENV = st.dictionaries(
+    st.sampled_from(["A", "yes", "odd name", "$(A)", "1", "[key]"]),
+    TEXTS
+    | st.sampled_from(["", "1.30", "${HOME} $${calls.a}"])
+    | st.sampled_from(
+        [{"secret": "db.x", "key": "user.name"}, {"configMap": "c", "key": "k"}, {"field": "metadata.name"}]
+    ),
+    max_size=4,
+)
+EXECS = st.lists(TEXTS | st.sampled_from(["", "$HOME"]), min_size=1, max_size=3).map(lambda words: {"exec": words})
+PROBES = st.sampled_from(["/ready", "/", {"grpc": True}, {"tcp": True}]) | EXECS
 LISTS = st.lists(st.sampled_from(["x-request-id", "traceparent", "tracestate", "x-b3-*", "X-B3-TraceId", "b3", "*"]))
 # Steps of 0.01, as Envoy has them.
 PERCENTS = st.sampled_from([1, 100, 100, 50, 0.01, 99.99]) | st.integers(1, 10000).map(lambda number: number / 100)
@@ -110,7 +121,8 @@ def _common(draw: Draw) -> Body:
     rarely = draw(st.integers(0, 2)) == 0
     sampling = PERCENTS.map(lambda percent: {"percent": percent})
     often: Body = _some(draw, sampling=sampling) if draw(st.booleans()) else {}
-    return {**often, **(_some(draw, mesh=st.booleans(), replicas=st.integers(0, 3)) if rarely else {})}
+    fields: Body = _some(draw, env=ENV) if draw(st.integers(0, 2)) == 0 else {}
+    return {**often, **fields, **(_some(draw, mesh=st.booleans(), replicas=st.integers(0, 3)) if rarely else {})}
 
 
 @st.composite
@@ -151,7 +163,7 @@ def _curl(draw: Draw, callees: list[str]) -> Body:
 @st.composite
 def _http_echo(draw: Draw, callees: list[str]) -> Body:  # noqa: ARG001  # it calls nobody
     status = st.sampled_from([200, 201, 404, 503])
-    return _some(draw, text=TEXTS, status=status, port=PORTS, targetPort=TARGET_PORTS)
+    return _some(draw, text=TEXTS, status=status, port=PORTS, targetPort=TARGET_PORTS, probe=PROBES)
 
 
 @st.composite
@@ -165,6 +177,7 @@ def _relay(draw: Draw, callees: list[str]) -> Body:
         errors=errors,
         port=PORTS,
         targetPort=TARGET_PORTS,
+        probe=PROBES,
     )
 
 
@@ -183,6 +196,7 @@ def _custom(draw: Draw, callees: list[str]) -> Body:
             targetPort=TARGET_PORTS,
             args=st.lists(TEXTS, max_size=2),
             command=st.lists(TEXTS, max_size=2),
+            probe=EXECS,
         ),
     }
 
@@ -193,7 +207,8 @@ _KINDS = {"curl": _curl, "http-echo": _http_echo, "relay": _relay, "custom": _cu
 @st.composite
 def _defaults(draw: Draw) -> Body:
     kinds = draw(st.lists(st.sampled_from(sorted(_KINDS)), unique=True))
-    return {kind: _some(draw, replicas=st.integers(0, 2), mesh=st.booleans()) for kind in kinds}
+    env = st.dictionaries(st.sampled_from(["B", "C"]), TEXTS)
+    return {kind: _some(draw, replicas=st.integers(0, 2), mesh=st.booleans(), env=env) for kind in kinds}
 
 
 @st.composite
@@ -210,6 +225,8 @@ def _variant(draw: Draw, version: str, spec: Body) -> Body:
     for name, service in spec["services"].items():
         if draw(st.integers(0, 3)) == 0:
             services[name] = draw(_common())
+            if "env" in services[name]:
+                services[name]["env"] = _over(service.get("env", {}), services[name]["env"])
             if "tracer" in service and draw(st.booleans()):
                 services[name]["tracer"] = None
         elif name not in called and len(spec["services"]) > 1 and draw(st.integers(0, 5)) == 0:
@@ -218,6 +235,17 @@ def _variant(draw: Draw, version: str, spec: Body) -> Body:
         callees = [name for name in called if services.get(name, {}) is not None]
         services["newcomer"] = {"kind": "curl", **draw(_curl(callees))}
     return {**_some(draw, description=TEXTS), **settings, **({"services": services} if services else {})}
+
+
+def _over(old: Body, new: Body) -> Body:
+    """Entries to lay over others: of two maps nothing of the old one stays; what has no other value goes."""
+    gone = {key: None for key in old if key not in new}
+    both = {
+        key: {**dict.fromkeys(old[key]), **value}
+        for key, value in new.items()
+        if isinstance(value, dict) and isinstance(old.get(key), dict)
+    }
+    return {**gone, **new, **both}
 
 
 def _called(calls: list[Any]) -> set[str]:

@@ -26,7 +26,7 @@ LEVELS = (
     ("calls",),
     ("predict",),
     ("plan", "rules"),
-    ("wording",),
+    ("wording", "sources"),
     ("meaning",),
     ("observe",),
     ("show",),

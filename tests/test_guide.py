@@ -163,6 +163,9 @@ COMMANDS = re.compile(
     | istioctl\ (version\ --remote=false|install\ -f\ istio/operator\.yaml|proxy-status(\ \|\ grep\ -E\ '\S+')?)
     | istioctl\ proxy-config\ (bootstrap|listener)\ deploy/\S+\ -n\ \S+\ -o\ json\ \|\ grep\ \S+
     | kubectl\ (-n\ \S+\ )?(get|apply\ -k\ \.|logs|port-forward|rollout\ (status|restart)|exec\ deploy/\S+\ -c\ \S+\ --)(\ .*)?
+    | kubectl\ apply\ -f\ (base|overlays/\S+)/namespaces\.yaml
+    | kubectl\ -n\ \S+\ create\ (secret\ generic|configmap)\ \S+(\ --from-literal=\S+=VALUE)+
+    | kubectl\ -n\ \S+\ patch\ (secret|configmap)\ \S+\ --patch\ '\{"(stringData|data)":\ \{("\S+":\ "VALUE"(,\ )?)+\}\}'
     | kubectl\ (create\ namespace\ \S+|label\ namespace\ \S+\ istio-injection-)
     | \ \ curl\ .*
     | labspec\ (build|check)

@@ -189,6 +189,25 @@ CASES = {
     ),
     "an image": ("{services: {web: {image: 'curlimages/curl:8.16.0'}}}", ["web: image curlimages/curl:8.17.0 -> curlimages/curl:8.16.0"]),
     "replicas": ("{services: {stock: {replicas: 2}}}", ["stock: replicas 1 -> 2"]),
+    "probes": (
+        "{services: {shop: {probe: {tcp: true}}, stock: {probe: {exec: [cat, /x]}, text: other}}}",
+        [
+            "shop: probe of its kind -> tcp",
+            "stock: arguments -listen=:5678 -text=plenty -> -listen=:5678 -text=other",
+            "stock: probe of its kind -> exec cat /x",
+        ],
+    ),
+    "an environment": (
+        f"{{services: {{web: {{env: {{A: x, B: {{secret: s, key: k}}, C: {{field: metadata.name}}, D: {'x' * 99}}}}}, shop: {{forwards: all, env: {{E: ''}}}}}}}}",
+        [
+            "web: env A is x",
+            "web: env B is k of Secret s",
+            "web: env C is the pod's metadata.name",
+            "web: a long text in env D",
+            "shop forwards all trace headers",
+            "shop: env E is empty",
+        ],
+    ),
     "nothing": ("{description: The same.}", []),
 }  # fmt: skip
 
@@ -239,6 +258,19 @@ def test_a_tracer_that_changes_is_told_part_by_part() -> None:
         "web: own tracer's decision true -> false",
         "web: its own tracer's ids are 128 bits, the same for each request instead of 64 bits, random",
         "a request of web: 4 spans in 1 trace -> no span",
+    )
+
+
+def test_an_environment_that_changes() -> None:
+    base = CHAIN.replace(
+        "kind: http-echo,", f"kind: custom, image: 'x:1', args: [a], env: {{A: {'x' * 99}, B: {'x' * 99}, C: c, D: d}},"
+    ).replace("text: plenty", "")
+    old, new = both(f"{{services: {{stock: {{args: [b], env: {{A: {'y' * 99}, B: short, C: null}}}}}}}}", base)
+    assert changes(old, new) == (
+        "stock: another text in env A",
+        "stock: env B is short",
+        "stock: no env C any more",
+        "stock: arguments a -> b",
     )
 
 

@@ -84,6 +84,8 @@ BASE = "apiVersion: labspec/v1\nname: lab\nservices: {a: {kind: curl, calls: [b]
         "variants: {x: {istio: null, propagation: {format: null}, sampling: {percent: 1}, collector: null, logs: {format: traced-json}, accept: null}}",
         "variants: {x: {logs: {format: {a: '%PROTOCOL%', b: null}}, collector: {namespace: x, kind: null}, accept: {nobody-calls: null}}}",
         "collector: {namespace: x}\nvariants: {x: {collector: {kind: none, namespace: null}, services: {a: {tracer: {bits: null, sampled: debug}}}}}",
+        "variants: {x: {services: {a: {env: {A: null, B: {secret: null, configMap: c, key: k}, C: {field: spec.nodeName}}}, b: {env: null, probe: {tcp: true, grpc: null}}}}}",
+        "defaults: {http-echo: {probe: {exec: [a, b]}}}\nvariants: {x: {services: {b: {probe: /x}}}, y: {services: {b: {probe: null}}}}",
         "variants: {x: {defaults: {curl: {every: null}, custom: {}}}, y: {defaults: null}, z: {defaults: {curl: null}}}",
         "defaults: {curl: {every: 1s}, custom: {image: 'x:1', forwards: all, tracer: {export: none}}, relay: {errors: {status: 503}, delay: 0s}}",
         "accept: {nobody-calls: On purpose.}", "logs: {format: {a: '%PROTOCOL%'}}",
@@ -105,6 +107,8 @@ def test_layers_are_good(text: str) -> None:
         "variants: {x: {description: 5}}", "variants: {x: {defaults: {crul: {}}}}", "variants: {x: {collector: {kind: none, namespace: x}}}",
         "variants: {x: {services: {a: {tracer: {sampled: maybe}}}}}", "defaults: {crul: {}}", "defaults: {curl: {kind: curl}}", "defaults: {curl: {text: x}}",
         "defaults: {curl: {every: 5}}", "defaults: null", "accept: {foo: bar}", "accept: {unknown-callee: bar}", "accept: {nobody-calls: 5}", "accept: {nobody-calls: ''}",
+        "variants: {x: {services: {a: {env: {A: 5}}}}}", "variants: {x: {services: {a: {env: {A: {secret: s, kye: k}}}}}}", "variants: {x: {services: {b: {probe: {tcp: false}}}}}", "variants: {x: {services: {b: {probe: {exec: []}}}}}",
+        "variants: {x: {services: {b: {probe: {tpc: true}}}}}",
         "logs: {format: {a: 1}}", "logs: {format: {}}", "logs: {format: ''}", "logs: {format: [a]}",
     ],
 )  # fmt: skip

@@ -24,8 +24,10 @@ from labspec.artifacts._existing import (
 )
 from labspec.artifacts._mesh import operator_path
 from labspec.artifacts._script import VARIANT, WAIT, YES, Setting, Settings, only, script
+from labspec.artifacts._sources import SOURCES, listed_sources
 from labspec.bundle import File
 from labspec.plan import Plan
+from labspec.sources import sources
 
 _ABOUT = """
 Puts the lab into the cluster, takes away what it no longer has, and waits until all of it runs.
@@ -106,6 +108,16 @@ _FOREIGN_COLLECTOR = r"""
 refuse_to_take_over "$COLLECTOR_NAMESPACE" "$COLLECTOR_KINDS" "$COLLECTOR_OBJECTS"
 """
 
+_SOURCES = r"""
+missing=()
+for source in ${SOURCES[@]+"${SOURCES[@]}"}; do
+  lacks=$(absent "$source") || die "${source%% *} in namespace $NAMESPACE could not be read"
+  [[ -z $lacks ]] || missing+=("${source%% *}")
+done
+((${#missing[@]} == 0)) || die "services take values from what is not in namespace $NAMESPACE, or not whole: ${missing[*]}" \
+  "what to do: $out/scripts/preflight.sh$chosen"
+"""
+
 _FOLDER = r"""
 folder=$out
 [[ $variant == base ]] || folder=$out/overlays/$variant
@@ -168,6 +180,7 @@ def _files(plan: Plan) -> Iterator[File]:
         only(plan, _owns, "-n $OWN_NAMESPACE", _OWN_NAMESPACE),
         _FOREIGN,
         only(plan, _collects, "-n $COLLECTOR_NAMESPACE", _FOREIGN_COLLECTOR),
+        *((SOURCES, _SOURCES) if any(map(sources, plan.forms)) else ()),
         _SETTINGS if any(everything.unwanted.values()) else _SETTINGS.replace(_OTHERS, ""),
         _READY,
         _KINDS if everything.known else "",
@@ -204,6 +217,8 @@ def _settings(plan: Plan, everything: _All, form: Plan) -> Settings:
         }
     if any(everything.unwanted.values()):
         settings["UNWANTED"] = everything.unwanted[form.variant]
+    if any(map(sources, plan.forms)):
+        settings["SOURCES"] = listed_sources(form)
     if everything.known:
         settings["ISTIO_KINDS"] = everything.known
     if any(everything.elsewhere.values()):

@@ -6,9 +6,11 @@ from functools import partial
 from labspec.artifacts._base import Files
 from labspec.artifacts._existing import KNOWN, foreign, held, held_by_all, istio_kinds, kinds, listed
 from labspec.artifacts._script import ISTIOCTL, VARIANT, Setting, Settings, only, script
+from labspec.artifacts._sources import SOURCES, listed_sources
 from labspec.bundle import File
 from labspec.envoy.versions import KUBERNETES
 from labspec.plan import Plan
+from labspec.sources import namespace_file, sources
 
 _ABOUT = """
 Looks at tools and cluster before the lab goes in; changes nothing.
@@ -128,13 +130,46 @@ check_collector_namespace() {
 }
 """
 
+_SOURCES = r"""
+check_sources() { # what services take from Secrets and ConfigMaps
+  local source lacks object key made patch
+  for source in ${SOURCES[@]+"${SOURCES[@]}"}; do
+    object=${source%% *} made='' patch=''
+    lacks=$(absent "$source") || { unreadable "$object in namespace $NAMESPACE"; continue; }
+    for key in ${lacks#* }; do
+      made+=" --from-literal=$key=VALUE"
+      patch+="${patch:+, }\"$key\": \"VALUE\""
+    done
+    case $object:$lacks in
+      *:) ;;
+      Secret/*:\ *)
+        problem "$object in namespace $NAMESPACE has not all keys that services take" \
+          "add them: kubectl --namespace=$NAMESPACE patch secret ${object#*/} --patch='{\"stringData\": {$patch}}'"
+        ;;
+      *:\ *)
+        problem "$object in namespace $NAMESPACE has not all keys that services take" \
+          "add them: kubectl --namespace=$NAMESPACE patch configmap ${object#*/} --patch='{\"data\": {$patch}}'"
+        ;;
+      Secret/*) lacking_object "$object" "kubectl --namespace=$NAMESPACE create secret generic ${object#*/}$made" ;;
+      *) lacking_object "$object" "kubectl --namespace=$NAMESPACE create configmap ${object#*/}$made" ;;
+    esac
+  done
+}
+
+lacking_object() { # Kind/name, the command that makes it
+  local first=()
+  [[ -z $NAMESPACE_FILE ]] || first=("in a namespace that is not there yet: kubectl apply --filename=$out/$NAMESPACE_FILE")
+  problem "there is no $1 in namespace $NAMESPACE, from which services take values" ${first[@]+"${first[@]}"} "make it: $2"
+}
+"""
+
 _TAIL = r"""
 ((problems == 0)) || die "problems to settle first: $problems"
 printf 'Nothing is in the way. Next: %s\n' "$out/scripts/install.sh$chosen"
 """
 
 
-_Holds = Callable[[Plan], bool]
+_Holds = Callable[[Plan], object]
 
 
 def _files(plan: Plan) -> Iterator[File]:
@@ -144,6 +179,7 @@ def _files(plan: Plan) -> Iterator[File]:
         (_GIVEN_NAMESPACE, "check_given_namespace", lambda form: not _owns(form), "$NAMESPACE_IS == given"),
         (_COLLECTOR_NAMESPACE, "check_collector_namespace", _is_apart, "$COLLECTOR_IS == apart"),
         (_SERVICES, "check_services", lambda _: True, ""),
+        (_SOURCES, "check_sources", sources, "${#SOURCES[@]} -gt 0"),
         (_COLLECTOR, "check_collector", lambda form: form.collector is not None, "-n $COLLECTOR"),
     ]
     bodies = [body for body, _, holds, _ in checks if any(map(holds, plan.forms))]
@@ -152,7 +188,7 @@ def _files(plan: Plan) -> Iterator[File]:
     parts = [_HEAD, _TOOLS, _CLUSTER, _INJECTION, *bodies]
     parts += [f"check_istioctl\nif check_kubectl && check_cluster; then\n{indented}fi\n", _TAIL]
     known = istio_kinds(held_by_all(plan))
-    look = [*([KNOWN] if known else []), foreign(known)]
+    look = [*([KNOWN] if known else []), foreign(known), *([SOURCES] if any(map(sources, plan.forms)) else [])]
     yield script(plan, "preflight", _ABOUT, partial(_settings, plan, known), VARIANT, ISTIOCTL, *look, *parts)
 
 
@@ -177,6 +213,8 @@ def _settings(plan: Plan, known: tuple[str, ...], form: Plan) -> Settings:
             "COLLECTOR_KINDS": kinds(collector),
             "COLLECTOR_OBJECTS": listed(collector),
         }
+    if any(map(sources, plan.forms)):
+        settings |= {"SOURCES": listed_sources(form), "NAMESPACE_FILE": namespace_file(plan, form)}
     if _differs(plan, _owns):
         settings["NAMESPACE_IS"] = "own" if _owns(form) else "given"
     if _differs(plan, _is_apart):
@@ -185,7 +223,7 @@ def _settings(plan: Plan, known: tuple[str, ...], form: Plan) -> Settings:
 
 
 def _differs(plan: Plan, holds: _Holds) -> bool:
-    return len({holds(form) for form in plan.forms}) > 1
+    return len({bool(holds(form)) for form in plan.forms}) > 1
 
 
 def _owns(form: Plan) -> bool:

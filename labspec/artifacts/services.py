@@ -7,6 +7,8 @@ from labspec.artifacts._base import Manifests
 from labspec.plan import Plan, Workload
 from labspec.resource import VARIANT, Object, metadata, pod_labels
 from labspec.services._base import Listener
+from labspec.services._env import Variable
+from labspec.shell import literal_for_kubernetes
 from labspec.yamltext import document
 
 
@@ -94,11 +96,23 @@ def _container(workload: Workload) -> dict[str, Any]:
         "image": container.image,
         **({"command": list(container.command)} if container.command else {}),
         **({"args": list(container.args)} if container.args else {}),
+        **({"env": [_variable(each) for each in container.env]} if container.env else {}),
         **({"ports": [{"name": listener.protocol, "containerPort": listener.target_port}]} if listener else {}),
         **({"readinessProbe": dict(container.readiness)} if container.readiness else {}),
         "resources": {"requests": dict(container.requests)},
         **_mounts(workload),
     }
+
+
+def _variable(variable: Variable) -> dict[str, Any]:
+    if not variable.source:
+        return {"name": variable.name, "value": literal_for_kubernetes(variable.value)}
+    if variable.source == "field":
+        # Kubernetes fills the version in; without it here `kubectl apply --server-side` sees a conflict.
+        field = {"apiVersion": "v1", "fieldPath": variable.value}
+        return {"name": variable.name, "valueFrom": {"fieldRef": field}}
+    source = {f"{variable.source}KeyRef": {"name": variable.holder, "key": variable.value}}
+    return {"name": variable.name, "valueFrom": source}
 
 
 def _mounts(workload: Workload) -> dict[str, Any]:

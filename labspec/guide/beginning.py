@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from labspec.envoy.versions import KUBERNETES
+from labspec.finding import listed
 from labspec.guide._facts import calls, named, names, number, outside, reporters, reporting_apps
 from labspec.guide._markdown import block, bullets, code, mermaid, page, plain, prose
 from labspec.plan import Plan
+from labspec.sources import making, namespace_file, sources
 
 _MOST = 100
 """Arrows that a picture takes: more are neither readable nor drawn by GitHub."""
@@ -29,6 +31,7 @@ def _needs(plan: Plan, requested: str) -> str:
             f"The namespace {code(name)}, which the lab uses and does not make: `kubectl create namespace {name}`."
             for name in _given(plan)
         ),
+        *_sources(plan),
         *(["`curl`: the scripts ask the collector with it."] if plan.collector else []),
     ]
     asked = prose(
@@ -36,6 +39,23 @@ def _needs(plan: Plan, requested: str) -> str:
         f"What Istio's profile {code(plan.istio_profile)} requests for each sidecar is in the sum; Istio's own pods come on top."
     )
     return page(["## What you need", bullets(needed), asked])
+
+
+def _sources(plan: Plan) -> Iterator[str]:
+    """What containers take from Secrets and ConfigMaps."""
+    for place, source in enumerate(sources(plan)):
+        keys = listed(code(key) for key in source.keys)
+        many = "s" if len(source.keys) > 1 else ""
+        first = f"after {code(f'kubectl apply -f {namespace_file(plan, plan)}')} " if plan.owns_namespace else ""
+        told = (
+            " `--from-file=KEY=FILE` keeps a value out of the shell's history. labspec never sees one: pods refer to it by name."
+            if not place
+            else ""
+        )
+        yield (
+            f"The {source.kind} {code(source.name)} in namespace {code(plan.namespace)}, of which containers take the key{many} {keys}: "
+            f"{first}{code(making(source, plan.namespace))}.{told}"
+        )
 
 
 def _given(plan: Plan) -> list[str]:

@@ -8,6 +8,7 @@ from labspec.guide._markdown import block, code, page, prose
 from labspec.guide._step import Step, shown
 from labspec.plan import Plan, Workload
 from labspec.shell import quote
+from labspec.sources import sources
 
 _NAMED = 5
 """Clients that get a remark each."""
@@ -51,6 +52,10 @@ def _preflight(plan: Plan) -> Step:
         by_hand.append(f"kubectl -n {namespace} get services {' '.join(plan.collector.services)} --ignore-not-found")
         remarks.append(
             f"It stops where somebody else's collector stands in namespace {code(namespace)}: the two would overwrite each other."
+        )
+    if sources(plan):
+        remarks.append(
+            "It looks whether the Secrets and ConfigMaps above have the keys that containers take; it prints no value."
         )
     return Step(
         title="Look before you start",

@@ -32,6 +32,8 @@ The known troubles of tracing in Istio, and which of them are here:
 27  two Telemetry resources                    telemetry
 28  ambient                                    no: sidecars
 29  misspelt mesh setting                      no: labspec writes the keys
+
+One more, which is not about tracing: a container that takes values from Secrets or ConfigMaps does not start without them.
 """
 
 from collections.abc import Iterator
@@ -41,6 +43,7 @@ from labspec.guide._facts import names, outside
 from labspec.guide._markdown import code, page
 from labspec.guide._trouble import Trouble, shown
 from labspec.plan import Plan
+from labspec.sources import sources
 
 
 def section(plan: Plan) -> str:
@@ -125,6 +128,18 @@ def _log_format(plan: Plan) -> Iterator[Trouble]:
         )
 
 
+def _no_value(plan: Plan) -> Iterator[Trouble]:
+    if not sources(plan):
+        return
+    yield Trouble(
+        "A pod does not start: CreateContainerConfigError",
+        "its container takes a value from a Secret or a ConfigMap that is not there, or lacks the key. "
+        "Values are read when a container starts: one that changed is not seen by a pod that runs.",
+        f"kubectl -n {plan.namespace} get pods\nkubectl -n {plan.namespace} get events --field-selector reason=Failed",
+        f"`./scripts/preflight.sh` names what is missing and the command that makes it. After a change of a value: `kubectl -n {plan.namespace} rollout restart deployment NAME`.",
+    )
+
+
 _KINDS = (
     _no_sidecar,
     _first_calls,
@@ -134,4 +149,5 @@ _KINDS = (
     _outcomes.troubles,
     _page,
     _addon,
+    _no_value,
 )

@@ -13,6 +13,7 @@ from labspec.guide.request import exports, shape, size
 from labspec.meaning import changes
 from labspec.plan import Plan
 from labspec.predict.values import Request
+from labspec.sources import lacking, namespace_file
 
 _MOST = 30
 """Changes that are listed."""
@@ -63,6 +64,7 @@ def _variant(plan: Plan, variant: Plan, operators: Mapping[str, str]) -> str:
             prose("Switch to it, and back:"),
             block(f"./scripts/deploy.sh {name}\n./scripts/deploy.sh", "bash"),
             prose(_needs(plan, variant, operators)),
+            _sources(plan, variant),
         ]
     )
 
@@ -177,6 +179,23 @@ def _needs(plan: Plan, variant: Plan, operators: Mapping[str, str]) -> str:
         else ""
     )
     return f"It needs other mesh settings, {code(own)}: `deploy.sh` installs them first.{late}"
+
+
+def _sources(plan: Plan, variant: Plan) -> str:
+    """What its containers take from Secrets and ConfigMaps, and those of the lab itself do not."""
+    commands = lacking(variant, plan)
+    if not commands:
+        return ""
+    file = namespace_file(plan, variant)
+    first = [f"kubectl apply -f {file}"] if file.startswith("overlays/") else []
+    return page(
+        [
+            prose(
+                "Its containers take values from Secrets or ConfigMaps, or from keys in them, that the lab itself does not need:"
+            ),
+            block("\n".join([*first, *commands]), "bash"),
+        ]
+    )
 
 
 def _bootstrap(plan: Plan) -> object:

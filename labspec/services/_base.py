@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -10,6 +11,10 @@ from labspec.finding import Path
 from labspec.model import Image, Model, Percent, Port, UrlPath
 from labspec.propagation._base import Format, Start
 from labspec.sampling import Sampling
+from labspec.services._env import Env, Variable, texts, variable
+from labspec.services._probe import Probe, in_words, readiness
+from labspec.shell import literal_for_kubernetes
+from labspec.symbols import resolve
 
 WAY = "x-labspec-way"
 """The header that a rehearsal follows a request by: every application in it hands it on, whatever it does with the others."""
@@ -56,6 +61,16 @@ class Site(NamedTuple):
     """What the sidecars speak."""
     formats: Mapping[str, Format]
     """All formats by name, for an application that speaks another."""
+    symbols: Mapping[str, str] = MappingProxyType({})
+    """What `${name}` stands for in its texts."""
+
+    def resolved(self, text: str) -> str:
+        """A text with what its symbols stand for."""
+        return resolve(text, self.symbols).text if "${" in text else text
+
+    def literal(self, text: str) -> str:
+        """The same as Kubernetes needs it, so that the container gets it unchanged."""
+        return literal_for_kubernetes(self.resolved(text))
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -94,6 +109,9 @@ class Container(NamedTuple):
     readiness: Mapping[str, Any] | None
     requests: Mapping[str, str]
     program: Program | None = None
+    env: tuple[Variable, ...] = ()
+    probe: str = ""
+    """How the spec wants to know that it is ready, in words; empty where it says nothing."""
 
 
 class Forwarding(NamedTuple):
@@ -140,6 +158,10 @@ class Service(Model):
     """Whether its pods have a sidecar; without one they make no spans, and their requests no CLIENT span."""
     sampling: Sampling | None = None
     """Another sampling than the lab's for the sidecar of this service; only the first sidecar on a request's path decides."""
+    env: Env = {}  # noqa: RUF012  # pydantic copies it
+    """Environment variables of its container: a text, or {secret, key}, {configMap, key}, {field}. In texts `${calls.NAME}` (also
+    `.host`, `.port`) is the address of a service that it calls, `${collector.zipkin}`, `${collector.otlp-grpc}` and
+    `${collector.otlp-http}` that of the collector."""
 
     def steps(self) -> Calls:
         """Its calls: steps in order."""
@@ -150,6 +172,10 @@ class Service(Model):
         for index, step in enumerate(self.steps()):
             for number, call in enumerate(step):
                 yield (index, number), call
+
+    def texts(self) -> Iterator[tuple[Path, str]]:
+        """The texts in which symbols stand for addresses, each with its place in the service."""
+        return ((("env", name), text) for name, text in texts(self.env))
 
     def listener(self) -> Listener | None:
         """Where it answers; None for a client."""
@@ -183,6 +209,12 @@ class Service(Model):
     def container(self, site: Site) -> Container:
         """What its pods run."""
 
+    def equipped(self, site: Site) -> Container:
+        """Its container, with what the fields that every kind has say."""
+        variables = (variable(name, value) for name, value in self.env.items())
+        env = (found if found.source else found._replace(value=site.resolved(found.value)) for found in variables)
+        return self.container(site)._replace(env=tuple(env))
+
     def stand_in(self, site: Site) -> StandIn:  # noqa: ARG002  # most kinds are told by their fields
         """How a rehearsal plays it."""
         return StandIn()
@@ -192,4 +224,23 @@ class Service(Model):
         return None
 
 
-__all__ = ["Call", "Calls", "Container", "Listener", "Method", "Port", "Service", "Site", "StandIn", "Target"]
+class Server(Service):
+    """A service that answers."""
+
+    probe: Probe | None = None
+    """How Kubernetes sees that it is ready: a path that answers below 400, {grpc: true}, {tcp: true} or {exec: [...]}; instead of the kind's own."""
+
+    def equipped(self, site: Site) -> Container:
+        """Its container, with the probe that the spec wants."""
+        container, listener = super().equipped(site), self.listener()
+        if self.probe is None:
+            return container
+        port = (listener.protocol, listener.target_port) if listener else ("", 0)
+        return container._replace(readiness=readiness(self.probe, *port), probe=in_words(self.probe))
+
+    def calls_when_probed(self) -> bool:
+        """Whether its probe makes it send its calls."""
+        return False
+
+
+__all__ = ["Call", "Calls", "Container", "Listener", "Method", "Port", "Server", "Service", "Site", "StandIn", "Target"]

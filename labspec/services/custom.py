@@ -1,14 +1,15 @@
 """Any image; labspec believes what the spec says of it."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from labspec.finding import Path
 from labspec.model import Image, Line, Port, PortOrNone
-from labspec.services._base import AppTracer, Calls, Container, Forwarding, Listener, Service, Site, StandIn
+from labspec.services._base import AppTracer, Calls, Container, Forwarding, Listener, Server, Site, StandIn
 from labspec.services._forwards import choice, forwarding
 from labspec.services._tracer import ReportingTracer
-from labspec.shell import literal_for_kubernetes
 
 Words = Annotated[tuple[Line, ...], Field(strict=False)]
 
@@ -19,16 +20,16 @@ else:
     Forwards = choice("all", "none", "unknown")
 
 
-class Custom(Service):
+class Custom(Server):
     """Any image. Its calls are a statement about it, which labspec believes, not a command."""
 
     kind: Literal["custom"]
     image: Image  # here it is required
     """The image."""
     command: Words = ()
-    """Instead of the image's entry point."""
+    """Instead of the image's entry point; with symbols, as in `env`."""
     args: Words = ()
-    """The arguments."""
+    """The arguments; with symbols, as in `env`."""
     calls: Calls = ()
     """The requests that it sends for each one that it gets; of its own accord where nobody calls it."""
     forwards: Forwards = "unknown"
@@ -43,6 +44,13 @@ class Custom(Service):
     def steps(self) -> Calls:
         """Its calls: steps in order."""
         return self.calls
+
+    def texts(self) -> Iterator[tuple[Path, str]]:
+        """The texts in which symbols stand for addresses, each with its place in the service."""
+        yield from (
+            ((field, index), word) for field in ("command", "args") for index, word in enumerate(getattr(self, field))
+        )
+        yield from super().texts()
 
     def listener(self) -> Listener | None:
         """Where it answers; None with `port: none`."""
@@ -67,13 +75,13 @@ class Custom(Service):
         spans = "spans of its tracer included" if self.tracer and self.tracer.export != "none" else ""
         return StandIn(remark="; ".join(["does what the spec says of its image", *filter(None, (hands_on, spans))]))
 
-    def container(self, site: Site) -> Container:  # noqa: ARG002  # its calls are its own affair
+    def container(self, site: Site) -> Container:
         """The image as it is; without a probe it is ready when it runs."""
         return Container(
             name="app",
             image=self.image,
-            command=tuple(literal_for_kubernetes(word) for word in self.command),
-            args=tuple(literal_for_kubernetes(word) for word in self.args),
+            command=tuple(map(site.literal, self.command)),
+            args=tuple(map(site.literal, self.args)),
             readiness=None,
             requests={"cpu": "10m", "memory": "32Mi"},
         )

@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from labspec.model import Line, Port
-from labspec.services._base import Container, Listener, Service, Site, StandIn
+from labspec.services._base import Container, Listener, Server, Site, StandIn
 from labspec.shell import literal_for_kubernetes
 
 IMAGE = "hashicorp/http-echo:1.0"
 
 
-class HttpEcho(Service):
+class HttpEcho(Server):
     """hashicorp/http-echo: answers a text; calls nobody and forwards nothing."""
 
     kind: Literal["http-echo"]

@@ -15,7 +15,7 @@ from labspec.services._base import (
     Forwarding,
     Listener,
     Program,
-    Service,
+    Server,
     Site,
     StandIn,
     Target,
@@ -24,6 +24,7 @@ from labspec.services._forwards import choice, forwarding
 from labspec.shell import literal_for_kubernetes
 
 IMAGE = "python:3.13-alpine"
+_PROBED = "/healthz"
 
 
 def _delay(value: str) -> str:
@@ -45,7 +46,7 @@ class Errors(Model):
     """Their HTTP status."""
 
 
-class Relay(Service):
+class Relay(Server):
     """A service in the middle: a short Python program that answers after its calls."""
 
     kind: Literal["relay"]
@@ -69,6 +70,10 @@ class Relay(Service):
     def listener(self) -> Listener:
         """Where it answers."""
         return Listener(self.port, self.targetPort)
+
+    def calls_when_probed(self) -> bool:
+        """It does its work for every path but one."""
+        return bool(self.calls) and isinstance(self.probe, str) and self.probe != _PROBED
 
     def forwarding(self) -> Forwarding:
         """What it hands on."""
@@ -94,7 +99,7 @@ class Relay(Service):
             image=self.image or IMAGE,
             command=(),
             args=("python", "/labspec/relay.py", *self.options(site)),
-            readiness={"httpGet": {"path": "/healthz", "port": "http"}},
+            readiness={"httpGet": {"path": _PROBED, "port": "http"}},
             requests={"cpu": "10m", "memory": "32Mi"},
             program=Program("labspec-relay", "/labspec", "relay.py", program()),
         )

@@ -17,6 +17,12 @@ _SERVICE = "service "
 _MOST = 4
 """Operators that one line names."""
 
+_APART = ("env ", "probe")
+"""What the names of facts begin with that nothing else follows from."""
+_ENTRIES = ("env ",)
+"""The same of facts that are entries of a map."""
+_DIGEST = "sha256:"
+
 Facts = Mapping[str, str]
 
 
@@ -70,7 +76,7 @@ def _by_service(facts: Facts) -> dict[str, dict[str, str]]:
 
 def _service(name: str, old: Facts, new: Facts, before: str | None, after: str | None) -> Iterator[str]:
     differing = [what for what in dict.fromkeys((*old, *new)) if old.get(what) != new.get(what)]
-    if differing != ["arguments"]:
+    if any(what != "arguments" and not what.startswith(_APART) for what in differing):
         # They follow from others; where those say nothing, they say what there is to say.
         differing = [what for what in differing if what != "arguments"]
     tracers = "own tracer" in old and "own tracer" in new
@@ -87,7 +93,7 @@ def _in_words(change: _Change) -> Iterator[str]:
     if change.old == change.new:
         return
     words = _OF_SERVICES if change.about else _OF_LAB
-    usual = _usual if change.about else _plain
+    usual = (_entry if change.what.startswith(_ENTRIES) else _usual) if change.about else _plain
     yield from words.get(change.what, usual)(change)
 
 
@@ -97,6 +103,18 @@ def _plain(change: _Change) -> Iterator[str]:
 
 def _usual(change: _Change) -> Iterator[str]:
     yield f"{change.about}: {change.what} {_from_to(change)}"
+
+
+def _entry(change: _Change) -> Iterator[str]:
+    """One of a map of the author's own keys."""
+    if change.new is None:
+        yield f"{change.about}: no {change.what} any more"
+    elif change.new.startswith(_DIGEST):
+        yield f"{change.about}: {'another' if change.old else 'a long'} text in {change.what}"
+    elif (change.old or "").startswith(_DIGEST):
+        yield f"{change.about}: {change.what} is {change.new}"
+    else:
+        yield from _usual(change)
 
 
 def _from_to(change: _Change) -> str:
@@ -233,8 +251,13 @@ def _every(change: _Change) -> Iterator[str]:
     yield f"{change.about} sends {new} instead of {old}"
 
 
+def _own(change: _Change) -> Iterator[str]:
+    """What each kind has, where the spec says nothing."""
+    yield f"{change.about}: {change.what} {change.old or 'of its kind'} -> {change.new or 'of its kind'}"
+
+
 def _arguments(change: _Change) -> Iterator[str]:
-    if any((text or "").startswith("sha256:") for text in (change.old, change.new)):
+    if any((text or "").startswith(_DIGEST) for text in (change.old, change.new)):
         yield f"{change.about}: other arguments of its container"
     else:
         yield f"{change.about}: arguments {change.old} -> {change.new}"
@@ -257,5 +280,6 @@ _OF_SERVICES: Mapping[str, Callable[[_Change], Iterator[str]]] = {
     "forwards": _forwards,
     "calls": _calls,
     "every": _every,
+    "probe": _own,
     "arguments": _arguments,
 }

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from labspec.plan import Plan
+from labspec.sources import sources
 from tests.real.cases import Case, cases, every_lab, labs
 from tests.real.cluster import FOREIGN, Body, Key
 from tests.real.mesh import ELSEWHERE, LiveLab, Mesh
@@ -63,10 +64,22 @@ def ground(case: Case, mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> 
     cluster.foreign("ConfigMap", "jaeger", ELSEWHERE, data={"config.yaml": json.dumps(config)})
     cluster.foreign("Deployment", "jaeger", ELSEWHERE, spec=deployment("jaeger"))
     cluster.foreign("Service", "tracing", ELSEWHERE, spec={"selector": {"app": "jaeger"}, "ports": [{"port": 80}]})
+    for (kind, name, namespace), data in taken(Case(case.spec).plan()).items():
+        cluster.foreign(kind, name, namespace, data=data)
     cluster.settle()
     before = cluster.listing()
     yield Ground(case, plan, lab, before)
     cluster.restore({key: body for key, body in before.items() if FOREIGN not in body["metadata"].get("labels", {})})
+
+
+def taken(plan: Plan) -> dict[Key, Body]:
+    """The Secrets and ConfigMaps of others from which any form of the lab takes values."""
+    found: dict[Key, Body] = {}
+    for form in plan.forms:
+        for source in sources(form):
+            keys = dict.fromkeys(source.keys, "eA==" if source.kind == "Secret" else "x")
+            found.setdefault((source.kind, source.name, form.namespace), {}).update(keys)
+    return found
 
 
 @every_lab

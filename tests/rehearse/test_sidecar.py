@@ -61,7 +61,7 @@ def place(cluster: Config) -> tuple[str, int]:
 def test_what_a_sidecar_says_of_itself_is_what_is_predicted(spec: Path) -> None:
     for form in plan_of(spec).forms:
         found = configured(form)
-        assert found.keys() == {each.name for each in form.workloads if each.sidecar}
+        assert found.keys() == {each.name for each in form.workloads if each.sidecar and each.replicas}
         for span in (span for request in form.prediction.requests for span in request.spans if span.maker == "sidecar"):
             own = found[span.service]
             assert own["node"]["cluster"] == span.name

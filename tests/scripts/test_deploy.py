@@ -232,3 +232,23 @@ def test_namespaces_that_only_another_variant_uses(tmp_path: Path, left: str) ->
     assert run.code == 0, run.err
     deleted = tree.kubectl.called("delete", "--namespace=istio-system", f"--selector={MINE.format('istio-jaeger')}")
     assert bool(deleted) == bool(left)
+
+
+def test_does_not_apply_what_could_not_start(tmp_path: Path) -> None:
+    env = "{A: {secret: db, key: password}, B: {configMap: settings, key: mode}}"
+    spec = f"services: {{a: {{kind: curl, calls: [b], env: {env}}}, b: {{kind: http-echo}}}}"
+    tree = with_istio(LabTree(f"apiVersion: labspec/v1\nname: lab\nnamespace: shop\n{spec}\n", tmp_path))
+    tree.kubectl.answer(
+        "get customresourcedefinitions",
+        "customresourcedefinition.apiextensions.k8s.io/telemetries.telemetry.istio.io\n",
+    )
+    tree.kubectl.answer("get Secret/db --namespace=shop", "Secret pass ")
+    run = tree.run("deploy")
+    assert run.err.splitlines() == [
+        "error: services take values from what is not in namespace shop, or not whole: Secret/db ConfigMap/settings",
+        f"  what to do: {tree.out}/scripts/preflight.sh",
+    ]
+    assert not tree.kubectl.called("apply")
+    tree.kubectl.answer("get Secret/db --namespace=shop", "Secret password ")
+    tree.kubectl.answer("get ConfigMap/settings --namespace=shop", "ConfigMap mode ")
+    assert (tree.run("deploy").code, len(tree.kubectl.called("apply"))) == (0, 1)

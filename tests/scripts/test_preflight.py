@@ -237,3 +237,69 @@ def test_foreign_telemetry(ready: LabTree, variant: str, known: str, code: int) 
 
 def test_next_step_of_a_variant(ready: LabTree) -> None:
     assert ready.run("preflight", "w3c").out.endswith("/scripts/install.sh w3c\n")
+
+
+def with_sources(tmp_path: Path, head: str = "namespace: shop\n") -> LabTree:
+    """A lab that takes two keys of a Secret and one of a ConfigMap; a variant takes nothing."""
+    env = "{A: {secret: db, key: password}, B: {secret: db, key: user.name}, C: {configMap: settings, key: mode}}"
+    services = f"services:\n  a: {{kind: curl, calls: [b], env: {env}}}\n  b: {{kind: http-echo}}\n"
+    variants = "variants:\n  without: {services: {a: {env: null}}}\n"
+    lab = f'apiVersion: labspec/v1\nname: lab\nistio: {{version: "1.30"}}\n{head}{services}{variants}'
+    tree = answering(LabTree(lab, tmp_path))
+    tree.kubectl.answer("get namespace shop", "shop|/||")
+    return tree
+
+
+def test_secrets_that_are_there(tmp_path: Path) -> None:
+    tree = with_sources(tmp_path)
+    tree.kubectl.answer("get Secret/db --namespace=shop", "Secret other password user.name ")
+    tree.kubectl.answer("get ConfigMap/settings --namespace=shop", "ConfigMap mode ")
+    run = tree.run("preflight")
+    assert (run.code, run.err) == (0, "")
+    # Only names of keys are asked for.
+    (call,) = tree.kubectl.called("Secret/db")
+    assert call.endswith("--output=go-template={{.kind}}{{range $key, $value := .data}} {{$key}}{{end}} ")
+
+
+def test_secrets_that_are_not_there(tmp_path: Path) -> None:
+    tree = with_sources(tmp_path)
+    run = tree.run("preflight")
+    assert run.err.splitlines() == [
+        "problem: there is no Secret/db in namespace shop, from which services take values",
+        "  make it: kubectl --namespace=shop create secret generic db --from-literal=password=VALUE --from-literal=user.name=VALUE",
+        "problem: there is no ConfigMap/settings in namespace shop, from which services take values",
+        "  make it: kubectl --namespace=shop create configmap settings --from-literal=mode=VALUE",
+        "error: problems to settle first: 2",
+    ]
+    assert tree.run("preflight", "without").code == 0
+
+
+def test_secrets_without_a_key(tmp_path: Path) -> None:
+    tree = with_sources(tmp_path)
+    tree.kubectl.answer("get Secret/db", "Secret user.name.old password.old ")
+    tree.kubectl.answer("get ConfigMap/settings", "ConfigMap ")
+    run = tree.run("preflight")
+    assert run.err.splitlines() == [
+        "problem: Secret/db in namespace shop has not all keys that services take",
+        """  add them: kubectl --namespace=shop patch secret db --patch='{"stringData": {"password": "VALUE", "user.name": "VALUE"}}'""",
+        "problem: ConfigMap/settings in namespace shop has not all keys that services take",
+        """  add them: kubectl --namespace=shop patch configmap settings --patch='{"data": {"mode": "VALUE"}}'""",
+        "error: problems to settle first: 2",
+    ]
+
+
+def test_secrets_that_nobody_may_read(tmp_path: Path) -> None:
+    tree = with_sources(tmp_path)
+    tree.kubectl.answer("get Secret/db", err="forbidden\n", code=1)
+    tree.kubectl.answer("get ConfigMap/settings", "ConfigMap mode ")
+    run = tree.run("preflight")
+    assert run.err.splitlines()[1] == "problem: Secret/db in namespace shop could not be read: kubectl says why above"
+
+
+def test_secrets_in_a_namespace_that_the_lab_makes(tmp_path: Path) -> None:
+    tree = with_sources(tmp_path, "")
+    run = tree.run("preflight")
+    assert (
+        f"  in a namespace that is not there yet: kubectl apply --filename={tree.out}/base/namespaces.yaml\n" in run.err
+    )
+    assert (tree.out / "base" / "namespaces.yaml").is_file()
