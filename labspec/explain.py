@@ -155,6 +155,20 @@ READING = {
         "forwards: [x-b3-*]",
         "https://www.rfc-editor.org/rfc/rfc9110#name-field-names",
     ),
+    "invalid-label": _shape(
+        "A text that no label can have.",
+        "Kubernetes selects objects by labels, and keeps them short: at most 63 letters, digits, -, _ and .; an annotation takes any text.",
+        "labels: {owner: the team}",
+        "labels: {owner: the-team}",
+        "https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/",
+    ),
+    "invalid-annotation": _shape(
+        "An annotation that kustomize cannot read.",
+        "A text of several lines that begins with a tab ends `kubectl apply -k` with an error (kustomize 5.5 and 5.8).",
+        'annotations: {note: "\\tone\\ntwo"}',
+        'annotations: {note: "one\\n\\ttwo"}',
+        "https://github.com/kubernetes-sigs/kustomize",
+    ),
     "unacceptable": _shape(
         "`accept` names what cannot be accepted.",
         "A warning can be, with a reason: the lab works. An error cannot: the lab would not; and another name is no rule.",

@@ -12,7 +12,7 @@ from labspec.source import Document
 
 ONLY_ABOVE = ("apiVersion", "name", "extends", "variants")
 """Keys that a variant cannot have."""
-_OPEN = ("env", "probe")
+_OPEN = ("env", "labels", "annotations", "probe")
 """Keys of a service whose values are maps of the author's own keys, or of which one is chosen."""
 _ABSENT = object()
 

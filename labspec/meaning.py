@@ -85,15 +85,23 @@ def _service(workload: Workload) -> Iterator[tuple[str, str]]:
         yield "calls", THEN.join(BESIDE.join(map(_call, step)) for step in workload.steps)
         if workload.callers:
             yield "forwards", _forwards(workload)
-    if workload.container.probe:
-        yield "probe", _short(workload.container.probe)
-    for variable in workload.container.env:
-        yield f"env {variable.name}", _variable(variable)
+    yield from _fields(workload)
     if workload.round is not None:
         yield "every", f"{workload.pause} s" if workload.pause else "only when scripts/traffic.sh asks"
     else:
         # A client's arguments follow from all the others.
         yield "arguments", _arguments(workload)
+
+
+def _fields(workload: Workload) -> Iterator[tuple[str, str]]:
+    """What is said of its pods, and changes nothing of the requests."""
+    if workload.container.probe:
+        yield "probe", _short(workload.container.probe)
+    for variable in workload.container.env:
+        yield f"env {variable.name}", _variable(variable)
+    for what, marks in (("label", workload.labels), ("annotation", workload.annotations)):
+        for key, text in marks.items():
+            yield f"{what} {key}", _short(text) or "empty"
 
 
 def _call(target: Target) -> str:

@@ -24,6 +24,9 @@ class Workload(NamedTuple):
     """Value of the `version` label, which Istio and Kiali show."""
     replicas: int
     container: Container
+    labels: Mapping[str, str]
+    """Beside labspec's own, of its Deployment and its pods."""
+    annotations: Mapping[str, str]
     sidecar: bool
     """Whether its pods have a proxy."""
     sampling: float | None
@@ -214,6 +217,8 @@ def _workload(lab: Lab, site: Site, callers: tuple[str, ...], service: Service) 
         version="v1",
         replicas=service.replicas,
         container=service.equipped(site),
+        labels=service.labels,
+        annotations=service.annotations,
         sidecar=service.mesh,
         sampling=service.sampling.percent if service.sampling else None,
         listener=service.listener(),

@@ -27,6 +27,12 @@ ENV = st.dictionaries(
     ),
     max_size=4,
 )
+LABELS = st.dictionaries(
+    st.sampled_from(["team", "yes", "a.b/C_d", "x-1"]), st.sampled_from(["", "on", "1.30", "a_B.c"]), max_size=3
+)
+ANNOTATIONS = st.dictionaries(
+    st.sampled_from(["note", "Example.com/Note"]), TEXTS | st.sampled_from(["", "\ta", "a\n\tb", "{}"])
+)
 EXECS = st.lists(TEXTS | st.sampled_from(["", "$HOME"]), min_size=1, max_size=3).map(lambda words: {"exec": words})
 PROBES = st.sampled_from(["/ready", "/", {"grpc": True}, {"tcp": True}]) | EXECS
 LISTS = st.lists(st.sampled_from(["x-request-id", "traceparent", "tracestate", "x-b3-*", "X-B3-TraceId", "b3", "*"]))
@@ -121,7 +127,7 @@ def _common(draw: Draw) -> Body:
     rarely = draw(st.integers(0, 2)) == 0
     sampling = PERCENTS.map(lambda percent: {"percent": percent})
     often: Body = _some(draw, sampling=sampling) if draw(st.booleans()) else {}
-    fields: Body = _some(draw, env=ENV) if draw(st.integers(0, 2)) == 0 else {}
+    fields: Body = _some(draw, env=ENV, labels=LABELS, annotations=ANNOTATIONS) if draw(st.integers(0, 2)) == 0 else {}
     return {**often, **fields, **(_some(draw, mesh=st.booleans(), replicas=st.integers(0, 3)) if rarely else {})}
 
 
@@ -225,8 +231,8 @@ def _variant(draw: Draw, version: str, spec: Body) -> Body:
     for name, service in spec["services"].items():
         if draw(st.integers(0, 3)) == 0:
             services[name] = draw(_common())
-            if "env" in services[name]:
-                services[name]["env"] = _over(service.get("env", {}), services[name]["env"])
+            for field in {"env", "labels", "annotations"} & services[name].keys():
+                services[name][field] = _over(service.get(field, {}), services[name][field])
             if "tracer" in service and draw(st.booleans()):
                 services[name]["tracer"] = None
         elif name not in called and len(spec["services"]) > 1 and draw(st.integers(0, 5)) == 0:

@@ -197,6 +197,10 @@ CASES = {
             "stock: probe of its kind -> exec cat /x",
         ],
     ),
+    "marks": (
+        "{services: {web: {labels: {team: a}, annotations: {note: ''}}}}",
+        ["web: label team is a", "web: annotation note is empty"],
+    ),
     "an environment": (
         f"{{services: {{web: {{env: {{A: x, B: {{secret: s, key: k}}, C: {{field: metadata.name}}, D: {'x' * 99}}}}}, shop: {{forwards: all, env: {{E: ''}}}}}}}}",
         [

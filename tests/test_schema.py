@@ -85,6 +85,7 @@ BASE = "apiVersion: labspec/v1\nname: lab\nservices: {a: {kind: curl, calls: [b]
         "variants: {x: {logs: {format: {a: '%PROTOCOL%', b: null}}, collector: {namespace: x, kind: null}, accept: {nobody-calls: null}}}",
         "collector: {namespace: x}\nvariants: {x: {collector: {kind: none, namespace: null}, services: {a: {tracer: {bits: null, sampled: debug}}}}}",
         "variants: {x: {services: {a: {env: {A: null, B: {secret: null, configMap: c, key: k}, C: {field: spec.nodeName}}}, b: {env: null, probe: {tcp: true, grpc: null}}}}}",
+        "variants: {x: {services: {a: {labels: {a.b/c: 'x', y: null}, annotations: {Z/z: any text, y: null}}, b: {labels: null}}}}",
         "defaults: {http-echo: {probe: {exec: [a, b]}}}\nvariants: {x: {services: {b: {probe: /x}}}, y: {services: {b: {probe: null}}}}",
         "variants: {x: {defaults: {curl: {every: null}, custom: {}}}, y: {defaults: null}, z: {defaults: {curl: null}}}",
         "defaults: {curl: {every: 1s}, custom: {image: 'x:1', forwards: all, tracer: {export: none}}, relay: {errors: {status: 503}, delay: 0s}}",
@@ -108,7 +109,8 @@ def test_layers_are_good(text: str) -> None:
         "variants: {x: {services: {a: {tracer: {sampled: maybe}}}}}", "defaults: {crul: {}}", "defaults: {curl: {kind: curl}}", "defaults: {curl: {text: x}}",
         "defaults: {curl: {every: 5}}", "defaults: null", "accept: {foo: bar}", "accept: {unknown-callee: bar}", "accept: {nobody-calls: 5}", "accept: {nobody-calls: ''}",
         "variants: {x: {services: {a: {env: {A: 5}}}}}", "variants: {x: {services: {a: {env: {A: {secret: s, kye: k}}}}}}", "variants: {x: {services: {b: {probe: {tcp: false}}}}}", "variants: {x: {services: {b: {probe: {exec: []}}}}}",
-        "variants: {x: {services: {b: {probe: {tpc: true}}}}}",
+        "variants: {x: {services: {b: {probe: {tpc: true}}}}}", "variants: {x: {services: {a: {labels: {a: the team}}}}}", "variants: {x: {services: {a: {annotations: {a: 5}}}}}",
+        "variants: {x: {services: {a: {labels: {-a: x}}}}}",
         "logs: {format: {a: 1}}", "logs: {format: {}}", "logs: {format: ''}", "logs: {format: [a]}",
     ],
 )  # fmt: skip

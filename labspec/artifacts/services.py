@@ -43,10 +43,12 @@ def _service(plan: Plan, workload: Workload, listener: Listener) -> Object:
 
 
 def _deployment(plan: Plan, workload: Workload) -> Object:
+    labels = pod_labels(workload.name, workload.version, plan.name, sidecar=workload.sidecar)
+    annotations = {**_config(plan, workload), **workload.annotations}
     template = {
         "metadata": {
-            "labels": pod_labels(workload.name, workload.version, plan.name, sidecar=workload.sidecar),
-            **_annotations(plan, workload),
+            "labels": {**labels, **workload.labels},
+            **({"annotations": annotations} if annotations else {}),
         },
         "spec": {
             "serviceAccountName": workload.name,
@@ -58,7 +60,7 @@ def _deployment(plan: Plan, workload: Workload) -> Object:
     body = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(workload.name, workload.namespace, plan.name, annotations={VARIANT: plan.variant}),
+        "metadata": _metadata(plan, workload),
         "spec": {
             "replicas": workload.replicas,
             "selector": {"matchLabels": {"app": workload.name}},
@@ -74,13 +76,19 @@ def _deployment(plan: Plan, workload: Workload) -> Object:
     return Object(body, {place: why})
 
 
-def _annotations(plan: Plan, workload: Workload) -> dict[str, Any]:
+def _metadata(plan: Plan, workload: Workload) -> dict[str, Any]:
+    annotations = {VARIANT: plan.variant, **workload.annotations}
+    found = metadata(workload.name, workload.namespace, plan.name, annotations=annotations)
+    return {**found, "labels": {**found["labels"], **workload.labels}}
+
+
+def _config(plan: Plan, workload: Workload) -> dict[str, str]:
     """With the older API a service's own sampling is an annotation; it replaces the mesh's whole `tracing`, the address too."""
     if plan.api != "meshConfig" or workload.sampling is None or plan.receiver is None or not workload.sidecar:
         return {}
     address = f"{plan.receiver.host}:{plan.receiver.port}"
     settings = {"tracing": {"sampling": workload.sampling, "zipkin": {"address": address}}}
-    return {"annotations": {"proxy.istio.io/config": document(settings)}}
+    return {"proxy.istio.io/config": document(settings)}
 
 
 def _volumes(workload: Workload) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from labspec.model import Image, Model, Percent, Port, UrlPath
 from labspec.propagation._base import Format, Start
 from labspec.sampling import Sampling
 from labspec.services._env import Env, Variable, texts, variable
+from labspec.services._marks import Annotations, Labels
 from labspec.services._probe import Probe, in_words, readiness
 from labspec.shell import literal_for_kubernetes
 from labspec.symbols import resolve
@@ -162,6 +163,10 @@ class Service(Model):
     """Environment variables of its container: a text, or {secret, key}, {configMap, key}, {field}. In texts `${calls.NAME}` (also
     `.host`, `.port`) is the address of a service that it calls, `${collector.zipkin}`, `${collector.otlp-grpc}` and
     `${collector.otlp-http}` that of the collector."""
+    labels: Labels = {}  # noqa: RUF012  # pydantic copies it
+    """More labels of its Deployment and of its pods; those that labspec writes itself cannot be others."""
+    annotations: Annotations = {}  # noqa: RUF012  # pydantic copies it
+    """Annotations of its Deployment and of its pods."""
 
     def steps(self) -> Calls:
         """Its calls: steps in order."""

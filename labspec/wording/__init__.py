@@ -17,10 +17,10 @@ _SERVICE = "service "
 _MOST = 4
 """Operators that one line names."""
 
-_APART = ("env ", "probe")
-"""What the names of facts begin with that nothing else follows from."""
-_ENTRIES = ("env ",)
-"""The same of facts that are entries of a map."""
+_ENTRIES = ("env ", "label ", "annotation ")
+"""What the names of facts begin with that are entries of a map of the author's own keys."""
+_APART = (*_ENTRIES, "probe")
+"""The same of all facts from which nothing else follows."""
 _DIGEST = "sha256:"
 
 Facts = Mapping[str, str]
