@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from labspec.finding import listed
+from labspec.lab import SERVICE_KINDS
 from labspec.plan import Plan, Workload
 from labspec.predict.values import APP, SIDECAR, Request, Span
 from labspec.services._base import Target
@@ -97,6 +98,10 @@ def _fields(workload: Workload) -> Iterator[tuple[str, str]]:
     """What is said of its pods, and changes nothing of the requests."""
     if workload.container.probe:
         yield "probe", _short(workload.container.probe)
+    if workload.container.requests != SERVICE_KINDS[workload.kind].REQUESTS:
+        yield "requests", _amounts(workload.container.requests)
+    if workload.container.limits:
+        yield "limits", _amounts(workload.container.limits)
     for variable in workload.container.env:
         yield f"env {variable.name}", _variable(variable)
     for what, marks in (("label", workload.labels), ("annotation", workload.annotations)):
@@ -118,6 +123,10 @@ def _forwards(workload: Workload) -> str:
 
 def _arguments(workload: Workload) -> str:
     return _short(" ".join((*workload.container.command, *workload.container.args)))
+
+
+def _amounts(amounts: Mapping[str, str]) -> str:
+    return " and ".join(f"{amount} {'CPU' if name == 'cpu' else name}" for name, amount in amounts.items())
 
 
 def _variable(variable: Variable) -> str:

@@ -197,6 +197,14 @@ CASES = {
             "stock: probe of its kind -> exec cat /x",
         ],
     ),
+    "resources": (
+        "{services: {web: {resources: {cpu: 20m, limits: {memory: 1Gi}}}, stock: {resources: {limits: {cpu: '1'}}}}}",
+        [
+            "web: requests of its kind -> 20m CPU and 16Mi memory",
+            "web: limits none -> 1Gi memory",
+            "stock: limits none -> 1 CPU",
+        ],
+    ),
     "marks": (
         "{services: {web: {labels: {team: a}, annotations: {note: ''}}}}",
         ["web: label team is a", "web: annotation note is empty"],

@@ -107,7 +107,10 @@ def _container(workload: Workload) -> dict[str, Any]:
         **({"env": [_variable(each) for each in container.env]} if container.env else {}),
         **({"ports": [{"name": listener.protocol, "containerPort": listener.target_port}]} if listener else {}),
         **({"readinessProbe": dict(container.readiness)} if container.readiness else {}),
-        "resources": {"requests": dict(container.requests)},
+        "resources": {
+            "requests": dict(container.requests),
+            **({"limits": dict(container.limits)} if container.limits else {}),
+        },
         **_mounts(workload),
     }
 

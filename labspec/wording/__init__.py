@@ -19,7 +19,7 @@ _MOST = 4
 
 _ENTRIES = ("env ", "label ", "annotation ")
 """What the names of facts begin with that are entries of a map of the author's own keys."""
-_APART = (*_ENTRIES, "probe")
+_APART = (*_ENTRIES, "probe", "requests", "limits")
 """The same of all facts from which nothing else follows."""
 _DIGEST = "sha256:"
 
@@ -256,6 +256,10 @@ def _own(change: _Change) -> Iterator[str]:
     yield f"{change.about}: {change.what} {change.old or 'of its kind'} -> {change.new or 'of its kind'}"
 
 
+def _or_none(change: _Change) -> Iterator[str]:
+    yield f"{change.about}: {change.what} {change.old or 'none'} -> {change.new or 'none'}"
+
+
 def _arguments(change: _Change) -> Iterator[str]:
     if any((text or "").startswith(_DIGEST) for text in (change.old, change.new)):
         yield f"{change.about}: other arguments of its container"
@@ -281,5 +285,7 @@ _OF_SERVICES: Mapping[str, Callable[[_Change], Iterator[str]]] = {
     "calls": _calls,
     "every": _every,
     "probe": _own,
+    "requests": _own,
+    "limits": _or_none,
     "arguments": _arguments,
 }
