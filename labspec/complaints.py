@@ -217,6 +217,7 @@ _BOOLEANS = {"yes": "write true", "on": "write true", "no": "write false", "off"
 # The key that is meant by a single value in the place of a map.
 _SHORT = {
     "collector": "kind",
+    "images": "registry",
     "istio": "version",
     "logs": "format",
     "propagation": "format",

@@ -12,6 +12,7 @@ from labspec.accesslog import NAMED
 from labspec.collectors._base import Collector, Surroundings
 from labspec.envoy.versions import ISTIO_VERSIONS
 from labspec.finding import Path, alternatives
+from labspec.images import Images
 from labspec.kinds import classes_in, values_in
 from labspec.model import DnsLabel, Line, Model, ServiceName, described, variant_name, wrong
 from labspec.propagation._base import Format
@@ -139,6 +140,8 @@ class Spec(Model):
     """Where spans are stored and looked at."""
     logs: Logs = Logs()
     """The sidecars' access log."""
+    images: Images = Images()
+    """Where images come from, and when they are pulled."""
     accept: dict[str, Line] = {}  # noqa: RUF012  # pydantic copies it
     """Rules whose warnings are meant to be: the rule, and the reason, which the guide tells."""
     defaults: dict[str, Any] = {}  # noqa: RUF012  # pydantic copies it
@@ -172,7 +175,8 @@ class Lab(NamedTuple):
 
     def surroundings(self, cluster_domain: str) -> Surroundings:
         """What the collector knows of the lab."""
-        return Surroundings(self.spec.name, self.spec.istio.version, cluster_domain, self.variant or BASE)
+        spec = self.spec
+        return Surroundings(spec.name, spec.istio.version, cluster_domain, self.variant or BASE, spec.images)
 
     def calls(self) -> Iterator[tuple[Path, str, Call]]:
         """Every call that could be read: its path in the spec, its caller, and itself."""

@@ -45,6 +45,10 @@ def _lab(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "sidecars speak", plan.propagation.name
     yield "sampling", _percent(plan.percent)
     yield "collector", _collector(plan)
+    if plan.images.registry is not None:
+        yield "image registry", plan.images.registry
+    if plan.images.pullPolicy is not None:
+        yield "image pull policy", plan.images.pullPolicy
     yield "access log", plan.log.encoding or "none"
     if plan.log.pieces:
         yield (

@@ -90,6 +90,7 @@ def _settings(draw: Draw, version: str) -> Body:
         "sampling": {"percent": draw(PERCENTS if is_older else PERCENTS_OR_ZERO)},
         "collector": draw(_collector(form)),
         "logs": {"format": draw(_log_format(form, version))},
+        "images": _some(draw, registry=st.sampled_from(["localhost:5000", "r.example/m"]), pullPolicy=st.just("Never")),
     }
 
 

@@ -16,7 +16,7 @@ LEVELS = (
     ("yamlnodes", "yamlvalues", "resource", "report", "_schema_layers"),
     ("source",),
     ("model", "propagation"),
-    ("sampling",),
+    ("sampling", "images"),
     ("services", "collectors", "accesslog"),
     ("logreading",),
     ("lab", "overlay"),

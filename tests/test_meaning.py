@@ -188,6 +188,18 @@ CASES = {
         ["web sends only when scripts/traffic.sh asks instead of every 5 s"],
     ),
     "an image": ("{services: {web: {image: 'curlimages/curl:8.16.0'}}}", ["web: image curlimages/curl:8.17.0 -> curlimages/curl:8.16.0"]),
+    "where images come from": (
+        "{images: {registry: r.example/m, pullPolicy: Never}, services: {shop: null, stock: null, web: {calls: []}}}",
+        [
+            "image registry Docker Hub -> r.example/m",
+            "image pull policy by the tag -> Never",
+            "web: image curlimages/curl:8.17.0 -> r.example/m/curlimages/curl:8.17.0",
+            "web no longer calls GET http://shop/",
+            "web sends only when scripts/traffic.sh asks instead of every 5 s",
+            "service shop removed",
+            "service stock removed",
+        ],
+    ),
     "replicas": ("{services: {stock: {replicas: 2}}}", ["stock: replicas 1 -> 2"]),
     "probes": (
         "{services: {shop: {probe: {tcp: true}}, stock: {probe: {exec: [cat, /x]}, text: other}}}",

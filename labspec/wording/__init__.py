@@ -136,6 +136,16 @@ def _instead(lead: str) -> Callable[[_Change], Iterator[str]]:
     return words
 
 
+def _or(usual: str) -> Callable[[_Change], Iterator[str]]:
+    """What a thing is where nothing is said of it."""
+
+    def words(change: _Change) -> Iterator[str]:
+        about = f"{change.about}: " if change.about else ""
+        yield f"{about}{change.what} {change.old or usual} -> {change.new or usual}"
+
+    return words
+
+
 def _api(change: _Change) -> Iterator[str]:
     old, new = ("Telemetry resources" if name == "telemetry" else name for name in (change.old, change.new))
     yield f"tracing is set by {new} instead of {old}"
@@ -251,15 +261,6 @@ def _every(change: _Change) -> Iterator[str]:
     yield f"{change.about} sends {new} instead of {old}"
 
 
-def _own(change: _Change) -> Iterator[str]:
-    """What each kind has, where the spec says nothing."""
-    yield f"{change.about}: {change.what} {change.old or 'of its kind'} -> {change.new or 'of its kind'}"
-
-
-def _or_none(change: _Change) -> Iterator[str]:
-    yield f"{change.about}: {change.what} {change.old or 'none'} -> {change.new or 'none'}"
-
-
 def _arguments(change: _Change) -> Iterator[str]:
     if any((text or "").startswith(_DIGEST) for text in (change.old, change.new)):
         yield f"{change.about}: other arguments of its container"
@@ -272,6 +273,8 @@ _OF_LAB: Mapping[str, Callable[[_Change], Iterator[str]]] = {
     "sidecars speak": _instead("sidecars speak"),
     "sampling": _sampling,
     "collector": _collector,
+    "image registry": _or("Docker Hub"),
+    "image pull policy": _or("by the tag"),
     "access log": _log,
     "access log format": _log_format,
 }
@@ -284,8 +287,8 @@ _OF_SERVICES: Mapping[str, Callable[[_Change], Iterator[str]]] = {
     "forwards": _forwards,
     "calls": _calls,
     "every": _every,
-    "probe": _own,
-    "requests": _own,
-    "limits": _or_none,
+    "probe": _or("of its kind"),
+    "requests": _or("of its kind"),
+    "limits": _or("none"),
     "arguments": _arguments,
 }
