@@ -128,6 +128,8 @@ class Spec(Model):
     """One sentence: what one learns here."""
     namespace: DnsLabel | None = None
     """Namespace of the services; without it the lab makes one of its own name."""
+    createNamespace: bool | None = None  # noqa: N815  # the key in the spec
+    """Whether the lab makes its namespace; without it only where `namespace` is not given. One that is there already is never taken over."""
     istio: Istio = Istio()
     """The mesh."""
     services: dict[ServiceName, AnyService]
@@ -168,6 +170,11 @@ class Lab(NamedTuple):
     def namespace(self) -> str:
         """Where the services run."""
         return self.spec.namespace or self.spec.name
+
+    def makes_namespace(self) -> bool:
+        """Whether it makes that itself."""
+        made = self.spec.createNamespace
+        return self.spec.namespace is None if made is None else made
 
     def format(self) -> Format:
         """The headers that the sidecars speak."""

@@ -39,6 +39,9 @@ def settings(plan: Plan) -> Mapping[str, Mapping[str, str]]:
 def _lab(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "name", plan.name
     yield "namespace", plan.namespace
+    if plan.owns_namespace != (plan.namespace == plan.name):
+        # Else it follows from the name.
+        yield "createNamespace", "true" if plan.owns_namespace else "false"
     yield "istio version", plan.istio_version
     yield "istio profile", plan.istio_profile
     yield "tracing API", plan.api

@@ -172,7 +172,7 @@ def _plan(form: Form, variants: tuple[Plan, ...]) -> Plan:
         description=spec.description,
         heading=form.heading,
         namespace=lab.namespace(),
-        owns_namespace=spec.namespace is None,
+        owns_namespace=lab.makes_namespace(),
         istio_version=spec.istio.version,
         istio_profile=spec.istio.profile,
         istio_namespace=ROOT_NAMESPACE,

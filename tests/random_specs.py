@@ -73,6 +73,8 @@ def specs(draw: Draw) -> Body:
         "services": services,
         **_some(draw, defaults=_defaults()),
     }
+    if spec.get("namespace") != "default":
+        spec |= _some(draw, createNamespace=st.booleans())
     variants = draw(st.lists(st.sampled_from(["one", "two", "no"]), max_size=2, unique=True))
     if variants:
         spec["variants"] = {name: draw(_variant(version, spec)) for name in variants}

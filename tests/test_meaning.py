@@ -200,6 +200,10 @@ CASES = {
             "service stock removed",
         ],
     ),
+    "a namespace": (
+        "{namespace: shop, createNamespace: true, services: {web: null, shop: null}}",
+        ["namespace chain -> shop", "createNamespace by its name -> true", "service web removed", "service shop removed"],
+    ),
     "replicas": ("{services: {stock: {replicas: 2}}}", ["stock: replicas 1 -> 2"]),
     "probes": (
         "{services: {shop: {probe: {tcp: true}}, stock: {probe: {exec: [cat, /x]}, text: other}}}",

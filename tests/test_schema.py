@@ -111,7 +111,7 @@ def test_layers_are_good(text: str) -> None:
         "variants: {x: {services: {a: {tracer: {sampled: maybe}}}}}", "defaults: {crul: {}}", "defaults: {curl: {kind: curl}}", "defaults: {curl: {text: x}}",
         "defaults: {curl: {every: 5}}", "defaults: null", "accept: {foo: bar}", "accept: {unknown-callee: bar}", "accept: {nobody-calls: 5}", "accept: {nobody-calls: ''}",
         "variants: {x: {services: {a: {env: {A: 5}}}}}", "variants: {x: {services: {a: {env: {A: {secret: s, kye: k}}}}}}", "variants: {x: {services: {b: {probe: {tcp: false}}}}}", "variants: {x: {services: {b: {probe: {exec: []}}}}}",
-        "variants: {x: {services: {b: {probe: {tpc: true}}}}}", "images: {registry: mirror}", "variants: {x: {images: {pullPolicy: never}}}", "variants: {x: {services: {a: {resources: {cpu: 1}}}}}", "defaults: {curl: {resources: {limits: {memory: 64MB}}}}", "variants: {x: {services: {a: {labels: {a: the team}}}}}", "variants: {x: {services: {a: {annotations: {a: 5}}}}}",
+        "variants: {x: {services: {b: {probe: {tpc: true}}}}}", "images: {registry: mirror}", "createNamespace: 'yes'", "variants: {x: {images: {pullPolicy: never}}}", "variants: {x: {services: {a: {resources: {cpu: 1}}}}}", "defaults: {curl: {resources: {limits: {memory: 64MB}}}}", "variants: {x: {services: {a: {labels: {a: the team}}}}}", "variants: {x: {services: {a: {annotations: {a: 5}}}}}",
         "variants: {x: {services: {a: {labels: {-a: x}}}}}",
         "logs: {format: {a: 1}}", "logs: {format: {}}", "logs: {format: ''}", "logs: {format: [a]}",
     ],

@@ -273,6 +273,7 @@ _OF_LAB: Mapping[str, Callable[[_Change], Iterator[str]]] = {
     "sidecars speak": _instead("sidecars speak"),
     "sampling": _sampling,
     "collector": _collector,
+    "createNamespace": _or("by its name"),
     "image registry": _or("Docker Hub"),
     "image pull policy": _or("by the tag"),
     "access log": _log,
