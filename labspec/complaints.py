@@ -192,6 +192,8 @@ def _quoting(document: Text, path: Path, kind: str, value: object) -> str:  # no
     raw = document.scalar(path)
     if kind == "string_type" and path[-1] in {"every", "delay"}:
         return "write a whole number and a unit: 500ms, 5s, 2m or 1h"
+    if kind == "string_type" and raw and raw.isdigit() and path[-1] == "memory" and "resources" in path[-3:]:
+        return f'write a text with a unit: "{raw}Mi"'
     if kind == "string_type" and raw and value is not None:
         return f'quote it: "{raw}"'
     if kind == "tuple_type" and isinstance(value, str):
@@ -215,6 +217,7 @@ _BOOLEANS = {"yes": "write true", "on": "write true", "no": "write false", "off"
 # The key that is meant by a single value in the place of a map.
 _SHORT = {
     "collector": "kind",
+    "images": "registry",
     "istio": "version",
     "logs": "format",
     "propagation": "format",

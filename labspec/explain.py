@@ -155,6 +155,13 @@ READING = {
         "forwards: [x-b3-*]",
         "https://www.rfc-editor.org/rfc/rfc9110#name-field-names",
     ),
+    "invalid-quantity": _shape(
+        "A text that is no amount of CPU or memory.",
+        "CPUs are counted whole or in thousandths (0.5 is 500m), memory in bytes, mostly with Ki, Mi or Gi. 512m of memory would be half a byte.",
+        "resources: {memory: 64MB}",
+        "resources: {memory: 64Mi}",
+        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
+    ),
     "invalid-label": _shape(
         "A text that no label can have.",
         "Kubernetes selects objects by labels, and keeps them short: at most 63 letters, digits, -, _ and .; an annotation takes any text.",

@@ -14,7 +14,7 @@ from labspec.predict.values import Prediction
 from labspec.predict.walk import predict
 from labspec.rules._base import Hit, Rule
 
-_BESIDE = {"env", "command", "args", "labels", "annotations", "probe"}
+_BESIDE = {"env", "command", "args", "labels", "annotations", "probe", "resources"}
 """Fields of a service that no request goes by: an error there leaves the prediction what it is."""
 
 

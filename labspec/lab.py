@@ -12,6 +12,7 @@ from labspec.accesslog import NAMED
 from labspec.collectors._base import Collector, Surroundings
 from labspec.envoy.versions import ISTIO_VERSIONS
 from labspec.finding import Path, alternatives
+from labspec.images import Images
 from labspec.kinds import classes_in, values_in
 from labspec.model import DnsLabel, Line, Model, ServiceName, described, variant_name, wrong
 from labspec.propagation._base import Format
@@ -132,6 +133,8 @@ class Spec(Model):
     """One sentence: what one learns here."""
     namespace: DnsLabel | None = None
     """Namespace of the services; without it the lab makes one of its own name."""
+    createNamespace: bool | None = None  # noqa: N815  # the key in the spec
+    """Whether the lab makes its namespace; without it only where `namespace` is not given. One that is there already is never taken over."""
     istio: Istio = Istio()
     """The mesh."""
     services: dict[ServiceName, AnyService]
@@ -144,6 +147,8 @@ class Spec(Model):
     """Where spans are stored and looked at."""
     logs: Logs = Logs()
     """The sidecars' access log."""
+    images: Images = Images()
+    """Where images come from, and when they are pulled."""
     accept: dict[str, Line] = {}  # noqa: RUF012  # pydantic copies it
     """Rules whose warnings are meant to be: the rule, and the reason, which the guide tells."""
     defaults: dict[str, Any] = {}  # noqa: RUF012  # pydantic copies it
@@ -171,13 +176,19 @@ class Lab(NamedTuple):
         """Where the services run."""
         return self.spec.namespace or self.spec.name
 
+    def makes_namespace(self) -> bool:
+        """Whether it makes that itself."""
+        made = self.spec.createNamespace
+        return self.spec.namespace is None if made is None else made
+
     def format(self) -> Format:
         """The headers that the sidecars speak."""
         return FORMATS[self.spec.propagation.format]
 
     def surroundings(self, cluster_domain: str) -> Surroundings:
         """What the collector knows of the lab."""
-        return Surroundings(self.spec.name, self.spec.istio.version, cluster_domain, self.variant or BASE)
+        spec = self.spec
+        return Surroundings(spec.name, spec.istio.version, cluster_domain, self.variant or BASE, spec.images)
 
     def calls(self) -> Iterator[tuple[Path, str, Call]]:
         """Every call that could be read: its path in the spec, its caller, and itself."""

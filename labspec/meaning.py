@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from labspec.finding import listed
+from labspec.lab import SERVICE_KINDS
 from labspec.plan import Plan, Workload
 from labspec.predict.values import APP, SIDECAR, Request, Span
 from labspec.services._base import Target
@@ -38,12 +39,19 @@ def settings(plan: Plan) -> Mapping[str, Mapping[str, str]]:
 def _lab(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "name", plan.name
     yield "namespace", plan.namespace
+    if plan.owns_namespace != (plan.namespace == plan.name):
+        # Else it follows from the name.
+        yield "createNamespace", "true" if plan.owns_namespace else "false"
     yield "istio version", plan.istio_version
     yield "istio profile", plan.istio_profile
     yield "tracing API", plan.api
     yield "sidecars speak", plan.propagation.name
     yield "sampling", _percent(plan.percent)
     yield "collector", _collector(plan)
+    if plan.images.registry is not None:
+        yield "image registry", plan.images.registry
+    if plan.images.pullPolicy is not None:
+        yield "image pull policy", plan.images.pullPolicy
     yield "access log", plan.log.encoding or "none"
     if plan.log.pieces:
         yield (
@@ -97,6 +105,10 @@ def _fields(workload: Workload) -> Iterator[tuple[str, str]]:
     """What is said of its pods, and changes nothing of the requests."""
     if workload.container.probe:
         yield "probe", _short(workload.container.probe)
+    if workload.container.requests != SERVICE_KINDS[workload.kind].REQUESTS:
+        yield "requests", _amounts(workload.container.requests)
+    if workload.container.limits:
+        yield "limits", _amounts(workload.container.limits)
     for variable in workload.container.env:
         yield f"env {variable.name}", _variable(variable)
     for what, marks in (("label", workload.labels), ("annotation", workload.annotations)):
@@ -118,6 +130,10 @@ def _forwards(workload: Workload) -> str:
 
 def _arguments(workload: Workload) -> str:
     return _short(" ".join((*workload.container.command, *workload.container.args)))
+
+
+def _amounts(amounts: Mapping[str, str]) -> str:
+    return " and ".join(f"{amount} {'CPU' if name == 'cpu' else name}" for name, amount in amounts.items())
 
 
 def _variable(variable: Variable) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from labspec.accesslog import AccessLog, access_log
 from labspec.calls import seen_by, statuses, symbols, url
 from labspec.collectors._base import Backend, Receiver
+from labspec.images import Images
 from labspec.lab import FORMATS, Lab
 from labspec.mesh import CLUSTER_DOMAIN, ROOT_NAMESPACE, Mesh, Provider, receiver_of
 from labspec.predict.values import Prediction
@@ -105,6 +106,8 @@ class Plan(NamedTuple):
     propagation: Format
     percent: float
     log: AccessLog
+    images: Images
+    """Where images come from; those of the workloads and the collector are named as they are pulled."""
     collector: Backend | None
     receiver: Receiver | None
     """Where the sidecars send their spans."""
@@ -169,7 +172,7 @@ def _plan(form: Form, variants: tuple[Plan, ...]) -> Plan:
         description=spec.description,
         heading=form.heading,
         namespace=lab.namespace(),
-        owns_namespace=spec.namespace is None,
+        owns_namespace=lab.makes_namespace(),
         istio_version=spec.istio.version,
         istio_profile=spec.istio.profile,
         istio_namespace=ROOT_NAMESPACE,
@@ -178,6 +181,7 @@ def _plan(form: Form, variants: tuple[Plan, ...]) -> Plan:
         propagation=lab.format(),
         percent=spec.sampling.percent,
         log=access_log(spec.logs.format, lab.format(), spec.istio.version),
+        images=spec.images,
         collector=collector,
         receiver=receiver_of(lab),
         provider=form.provider,
@@ -210,13 +214,14 @@ def _site(lab: Lab, answers: Mapping[str, tuple[int, ...]], receivers: tuple[Rec
 
 def _workload(lab: Lab, site: Site, callers: tuple[str, ...], service: Service) -> Workload:
     tracer = service.own_tracer()
+    container = service.equipped(site)
     return Workload(
         name=site.name,
         kind=service.kind,
         namespace=lab.namespace(),
         version="v1",
         replicas=service.replicas,
-        container=service.equipped(site),
+        container=container._replace(image=lab.spec.images.located(container.image)),
         labels=service.labels,
         annotations=service.annotations,
         sidecar=service.mesh,

@@ -33,6 +33,9 @@ LABELS = st.dictionaries(
 ANNOTATIONS = st.dictionaries(
     st.sampled_from(["note", "Example.com/Note"]), TEXTS | st.sampled_from(["", "\ta", "a\n\tb", "{}"])
 )
+RESOURCES = st.sampled_from(
+    [{"cpu": "0.5"}, {"memory": "64Mi", "limits": {"memory": "1000M", "cpu": "1"}}, {"limits": {"memory": ".5Gi"}}, {}]
+)
 EXECS = st.lists(TEXTS | st.sampled_from(["", "$HOME"]), min_size=1, max_size=3).map(lambda words: {"exec": words})
 PROBES = st.sampled_from(["/ready", "/", {"grpc": True}, {"tcp": True}]) | EXECS
 LISTS = st.lists(st.sampled_from(["x-request-id", "traceparent", "tracestate", "x-b3-*", "X-B3-TraceId", "b3", "*"]))
@@ -70,6 +73,8 @@ def specs(draw: Draw) -> Body:
         "services": services,
         **_some(draw, defaults=_defaults()),
     }
+    if spec.get("namespace") != "default":
+        spec |= _some(draw, createNamespace=st.booleans())
     variants = draw(st.lists(st.sampled_from(["one", "two", "no"]), max_size=2, unique=True))
     if variants:
         spec["variants"] = {name: draw(_variant(version, spec)) for name in variants}
@@ -87,6 +92,7 @@ def _settings(draw: Draw, version: str) -> Body:
         "sampling": {"percent": draw(PERCENTS if is_older else PERCENTS_OR_ZERO)},
         "collector": draw(_collector(form)),
         "logs": {"format": draw(_log_format(form, version))},
+        "images": _some(draw, registry=st.sampled_from(["localhost:5000", "r.example/m"]), pullPolicy=st.just("Never")),
     }
 
 
@@ -127,7 +133,11 @@ def _common(draw: Draw) -> Body:
     rarely = draw(st.integers(0, 2)) == 0
     sampling = PERCENTS.map(lambda percent: {"percent": percent})
     often: Body = _some(draw, sampling=sampling) if draw(st.booleans()) else {}
-    fields: Body = _some(draw, env=ENV, labels=LABELS, annotations=ANNOTATIONS) if draw(st.integers(0, 2)) == 0 else {}
+    fields: Body = (
+        _some(draw, env=ENV, labels=LABELS, annotations=ANNOTATIONS, resources=RESOURCES)
+        if draw(st.integers(0, 2)) == 0
+        else {}
+    )
     return {**often, **fields, **(_some(draw, mesh=st.booleans(), replicas=st.integers(0, 3)) if rarely else {})}
 
 

@@ -188,6 +188,22 @@ CASES = {
         ["web sends only when scripts/traffic.sh asks instead of every 5 s"],
     ),
     "an image": ("{services: {web: {image: 'curlimages/curl:8.16.0'}}}", ["web: image curlimages/curl:8.17.0 -> curlimages/curl:8.16.0"]),
+    "where images come from": (
+        "{images: {registry: r.example/m, pullPolicy: Never}, services: {shop: null, stock: null, web: {calls: []}}}",
+        [
+            "image registry Docker Hub -> r.example/m",
+            "image pull policy by the tag -> Never",
+            "web: image curlimages/curl:8.17.0 -> r.example/m/curlimages/curl:8.17.0",
+            "web no longer calls GET http://shop/",
+            "web sends only when scripts/traffic.sh asks instead of every 5 s",
+            "service shop removed",
+            "service stock removed",
+        ],
+    ),
+    "a namespace": (
+        "{namespace: shop, createNamespace: true, services: {web: null, shop: null}}",
+        ["namespace chain -> shop", "createNamespace by its name -> true", "service web removed", "service shop removed"],
+    ),
     "replicas": ("{services: {stock: {replicas: 2}}}", ["stock: replicas 1 -> 2"]),
     "probes": (
         "{services: {shop: {probe: {tcp: true}}, stock: {probe: {exec: [cat, /x]}, text: other}}}",
@@ -195,6 +211,14 @@ CASES = {
             "shop: probe of its kind -> tcp",
             "stock: arguments -listen=:5678 -text=plenty -> -listen=:5678 -text=other",
             "stock: probe of its kind -> exec cat /x",
+        ],
+    ),
+    "resources": (
+        "{services: {web: {resources: {cpu: 20m, limits: {memory: 1Gi}}}, stock: {resources: {limits: {cpu: '1'}}}}}",
+        [
+            "web: requests of its kind -> 20m CPU and 16Mi memory",
+            "web: limits none -> 1Gi memory",
+            "stock: limits none -> 1 CPU",
         ],
     ),
     "marks": (

@@ -91,7 +91,7 @@ _OWN_NAMESPACE = r"""
 state=$(namespace_state "$NAMESPACE") || die "namespace $NAMESPACE could not be read"
 IFS='|' read -r name lab _ <<<"$state"
 [[ -z $name || $lab == "$LAB/labspec" ]] || die "namespace $NAMESPACE is there and is not of this lab, which would take it over" \
-  "to use it as it is, write in $SPEC: namespace: $NAMESPACE"
+  "to use it as it is, write in $SPEC: createNamespace: false"
 """
 
 _FOREIGN = r"""

@@ -46,28 +46,30 @@ done
 """
 
 _NAMESPACE = r"""
-contents() { # what is in the lab's namespace, but for what Kubernetes and Istio put into every one
+contents() { # a namespace: what is in it, but for what Kubernetes and Istio put into every one
   local more found
   more=$("${kubectl[@]}" api-resources --categories=istio-io --namespaced --output=name | paste -sd, -) || return
   found=$("${kubectl[@]}" get "all,configmaps,secrets,serviceaccounts,persistentvolumeclaims,ingresses${more:+,$more}" \
-    --namespace="$NAMESPACE" --output=name) || return
+    --namespace="$1" --output=name) || return
   grep -vxE 'serviceaccount/default|configmap/(kube-root-ca.crt|istio-ca-(root-cert|crl))' <<<"$found" || true
 }
 
-state=$(namespace_state "$NAMESPACE") || die "namespace $NAMESPACE could not be read"
-IFS='|' read -r name lab _ <<<"$state"
-if [[ -z $name ]]; then
-  printf 'There is no namespace %s.\n' "$NAMESPACE"
-elif [[ $lab != "$LAB/labspec" ]]; then
-  printf 'Namespace %s stays: it is not of this lab.\n' "$NAMESPACE"
-else
-  found=$(contents) || die "namespace $NAMESPACE stays: what is in it could not be read"
-  if [[ -n $found ]]; then
-    printf 'Namespace %s stays, because it holds what is not of this lab:\n%s\n' "$NAMESPACE" "$found"
+for namespace in $OWN_NAMESPACES; do
+  state=$(namespace_state "$namespace") || die "namespace $namespace could not be read"
+  IFS='|' read -r name lab _ <<<"$state"
+  if [[ -z $name ]]; then
+    printf 'There is no namespace %s.\n' "$namespace"
+  elif [[ $lab != "$LAB/labspec" ]]; then
+    printf 'Namespace %s stays: it is not of this lab.\n' "$namespace"
   else
-    "${kubectl[@]}" delete namespace "$NAMESPACE" --timeout="${limit}s" || die "namespace $NAMESPACE was not gone within $limit seconds"
+    found=$(contents "$namespace") || die "namespace $namespace stays: what is in it could not be read"
+    if [[ -n $found ]]; then
+      printf 'Namespace %s stays, because it holds what is not of this lab:\n%s\n' "$namespace" "$found"
+    else
+      "${kubectl[@]}" delete namespace "$namespace" --timeout="${limit}s" || die "namespace $namespace was not gone within $limit seconds"
+    fi
   fi
-fi
+done
 """
 
 _ISTIO = r"""
@@ -104,14 +106,13 @@ printf 'Istio is gone; namespace %s stays.\n' "$ISTIO_NAMESPACE"
 
 
 def _files(plan: Plan) -> Iterator[File]:
-    # A namespace that a form makes has the lab's name; that of another form may be there before.
-    own = next((form.namespace for form in plan.forms if form.owns_namespace), "")
-    own = "" if own in {"default", plan.istio_namespace} or own.startswith("kube-") else own
+    # That of a form which makes none may have been there before.
+    own = " ".join(dict.fromkeys(form.namespace for form in plan.forms if form.owns_namespace))
     held = held_by_all(plan)
     known = istio_kinds(held)
     settings: Settings = {
         "LAB": plan.name,
-        **({"NAMESPACE": own} if own else {}),
+        **({"OWN_NAMESPACES": own} if own else {}),
         "NAMESPACES": " ".join(all_namespaces(plan)),
         "ISTIO_VERSION": plan.istio_version,
         "ISTIO_NAMESPACE": plan.istio_namespace,

@@ -53,7 +53,7 @@ def _deployment(plan: Plan, workload: Workload) -> Object:
         "spec": {
             "serviceAccountName": workload.name,
             "enableServiceLinks": False,
-            "containers": [_container(workload)],
+            "containers": [_container(plan, workload)],
             **_volumes(workload),
         },
     }
@@ -96,18 +96,22 @@ def _volumes(workload: Workload) -> dict[str, Any]:
     return {"volumes": [{"name": "program", "configMap": {"name": program.config_map}}]} if program else {}
 
 
-def _container(workload: Workload) -> dict[str, Any]:
+def _container(plan: Plan, workload: Workload) -> dict[str, Any]:
     container = workload.container
     listener = workload.listener
     return {
         "name": container.name,
         "image": container.image,
+        **plan.images.policy(),
         **({"command": list(container.command)} if container.command else {}),
         **({"args": list(container.args)} if container.args else {}),
         **({"env": [_variable(each) for each in container.env]} if container.env else {}),
         **({"ports": [{"name": listener.protocol, "containerPort": listener.target_port}]} if listener else {}),
         **({"readinessProbe": dict(container.readiness)} if container.readiness else {}),
-        "resources": {"requests": dict(container.requests)},
+        "resources": {
+            "requests": dict(container.requests),
+            **({"limits": dict(container.limits)} if container.limits else {}),
+        },
         **_mounts(workload),
     }
 

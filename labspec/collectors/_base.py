@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+from labspec.images import Images
 from labspec.model import DnsLabel, Model
 from labspec.resource import Object
 
@@ -61,6 +62,7 @@ class Surroundings(NamedTuple):
     cluster_domain: str
     variant: str
     """Which of the lab's forms this is; `base` for the lab itself."""
+    images: Images
 
 
 class Collector(Model):

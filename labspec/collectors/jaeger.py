@@ -136,7 +136,8 @@ class Jaeger(Collector):
     def _deployment(self, around: Surroundings, requests: dict[str, str]) -> Object:
         container = {
             "name": "jaeger",
-            "image": self.image or IMAGES[around.istio_version],
+            "image": around.images.located(self.image or IMAGES[around.istio_version]),
+            **around.images.policy(),
             "args": ["--config=/etc/jaeger/config.yaml"],
             "ports": [
                 {"name": name, "containerPort": port}

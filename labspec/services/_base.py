@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from labspec.sampling import Sampling
 from labspec.services._env import Env, Variable, texts, variable
 from labspec.services._marks import Annotations, Labels
 from labspec.services._probe import Probe, in_words, readiness
+from labspec.services._resources import Resources, asked, bounds
 from labspec.shell import literal_for_kubernetes
 from labspec.symbols import resolve
 
@@ -108,8 +109,9 @@ class Container(NamedTuple):
     command: tuple[str, ...]
     args: tuple[str, ...]
     readiness: Mapping[str, Any] | None
-    requests: Mapping[str, str]
     program: Program | None = None
+    requests: Mapping[str, str] = MappingProxyType({})
+    limits: Mapping[str, str] = MappingProxyType({})
     env: tuple[Variable, ...] = ()
     probe: str = ""
     """How the spec wants to know that it is ready, in words; empty where it says nothing."""
@@ -150,6 +152,9 @@ class StandIn(NamedTuple):
 class Service(Model):
     """A service of the lab; `kind` says which fields it has."""
 
+    REQUESTS: ClassVar[Mapping[str, str]]
+    """What its container asks for where the spec does not say."""
+
     kind: str
     replicas: Annotated[int, Field(ge=0, le=1000)] = 1
     """How many pods run it."""
@@ -167,6 +172,8 @@ class Service(Model):
     """More labels of its Deployment and of its pods; those that labspec writes itself cannot be others."""
     annotations: Annotations = {}  # noqa: RUF012  # pydantic copies it
     """Annotations of its Deployment and of its pods."""
+    resources: Resources | None = None
+    """What its container asks for instead of what its kind asks for, {cpu, memory}, and the most that it gets, {limits: {cpu, memory}}."""
 
     def steps(self) -> Calls:
         """Its calls: steps in order."""
@@ -218,7 +225,9 @@ class Service(Model):
         """Its container, with what the fields that every kind has say."""
         variables = (variable(name, value) for name, value in self.env.items())
         env = (found if found.source else found._replace(value=site.resolved(found.value)) for found in variables)
-        return self.container(site)._replace(env=tuple(env))
+        return self.container(site)._replace(
+            env=tuple(env), requests=asked(self.resources, self.REQUESTS), limits=bounds(self.resources)
+        )
 
     def stand_in(self, site: Site) -> StandIn:  # noqa: ARG002  # most kinds are told by their fields
         """How a rehearsal plays it."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator
 
@@ -31,6 +31,8 @@ Every = Annotated[str, AfterValidator(_every), described("^(manual|[0-9]{1,6}(ms
 
 class Curl(Service):
     """A loop of curl calls; each item of `calls` is a request, and a trace, of its own."""
+
+    REQUESTS: ClassVar = {"cpu": "10m", "memory": "16Mi"}
 
     kind: Literal["curl"]
     calls: Calls = ()
@@ -71,7 +73,6 @@ class Curl(Service):
             command=("/bin/sh", "-c"),
             args=(self._loop(site),),
             readiness=None,
-            requests={"cpu": "10m", "memory": "16Mi"},
         )
 
     def stand_in(self, site: Site) -> StandIn:  # noqa: ARG002  # its requests are its calls

@@ -1,7 +1,7 @@
 """Any image; labspec believes what the spec says of it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ else:
 
 class Custom(Server):
     """Any image. Its calls are a statement about it, which labspec believes, not a command."""
+
+    REQUESTS: ClassVar = {"cpu": "10m", "memory": "32Mi"}
 
     kind: Literal["custom"]
     image: Image  # here it is required
@@ -83,5 +85,4 @@ class Custom(Server):
             command=tuple(map(site.literal, self.command)),
             args=tuple(map(site.literal, self.args)),
             readiness=None,
-            requests={"cpu": "10m", "memory": "32Mi"},
         )

@@ -1,6 +1,6 @@
 """A server that answers every request with one text."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ IMAGE = "hashicorp/http-echo:1.0"
 
 class HttpEcho(Server):
     """hashicorp/http-echo: answers a text; calls nobody and forwards nothing."""
+
+    REQUESTS: ClassVar = {"cpu": "10m", "memory": "16Mi"}
 
     kind: Literal["http-echo"]
     text: Line = "hello"
@@ -46,5 +48,4 @@ class HttpEcho(Server):
             args=(f"-listen=:{self.targetPort}", f"-text={literal_for_kubernetes(self.text)}", *status),
             # /health answers 200 whatever -status-code says.
             readiness={"httpGet": {"path": "/health", "port": "http"}},
-            requests={"cpu": "10m", "memory": "16Mi"},
         )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pkgutil import get_data
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -48,6 +48,8 @@ class Errors(Model):
 
 class Relay(Server):
     """A service in the middle: a short Python program that answers after its calls."""
+
+    REQUESTS: ClassVar = {"cpu": "10m", "memory": "32Mi"}
 
     kind: Literal["relay"]
     calls: Calls = ()
@@ -100,7 +102,6 @@ class Relay(Server):
             command=(),
             args=("python", "/labspec/relay.py", *self.options(site)),
             readiness={"httpGet": {"path": _PROBED, "port": "http"}},
-            requests={"cpu": "10m", "memory": "32Mi"},
             program=Program("labspec-relay", "/labspec", "relay.py", program()),
         )
 

@@ -19,7 +19,7 @@ _MOST = 4
 
 _ENTRIES = ("env ", "label ", "annotation ")
 """What the names of facts begin with that are entries of a map of the author's own keys."""
-_APART = (*_ENTRIES, "probe")
+_APART = (*_ENTRIES, "probe", "requests", "limits")
 """The same of all facts from which nothing else follows."""
 _DIGEST = "sha256:"
 
@@ -132,6 +132,16 @@ def _instead(lead: str) -> Callable[[_Change], Iterator[str]]:
     def words(change: _Change) -> Iterator[str]:
         about = f"{change.about}: " if change.about else ""
         yield f"{about}{lead} {change.new or 'nothing'} instead of {change.old or 'nothing'}"
+
+    return words
+
+
+def _or(usual: str) -> Callable[[_Change], Iterator[str]]:
+    """What a thing is where nothing is said of it."""
+
+    def words(change: _Change) -> Iterator[str]:
+        about = f"{change.about}: " if change.about else ""
+        yield f"{about}{change.what} {change.old or usual} -> {change.new or usual}"
 
     return words
 
@@ -251,11 +261,6 @@ def _every(change: _Change) -> Iterator[str]:
     yield f"{change.about} sends {new} instead of {old}"
 
 
-def _own(change: _Change) -> Iterator[str]:
-    """What each kind has, where the spec says nothing."""
-    yield f"{change.about}: {change.what} {change.old or 'of its kind'} -> {change.new or 'of its kind'}"
-
-
 def _arguments(change: _Change) -> Iterator[str]:
     if any((text or "").startswith(_DIGEST) for text in (change.old, change.new)):
         yield f"{change.about}: other arguments of its container"
@@ -268,6 +273,9 @@ _OF_LAB: Mapping[str, Callable[[_Change], Iterator[str]]] = {
     "sidecars speak": _instead("sidecars speak"),
     "sampling": _sampling,
     "collector": _collector,
+    "createNamespace": _or("by its name"),
+    "image registry": _or("Docker Hub"),
+    "image pull policy": _or("by the tag"),
     "access log": _log,
     "access log format": _log_format,
 }
@@ -280,6 +288,8 @@ _OF_SERVICES: Mapping[str, Callable[[_Change], Iterator[str]]] = {
     "forwards": _forwards,
     "calls": _calls,
     "every": _every,
-    "probe": _own,
+    "probe": _or("of its kind"),
+    "requests": _or("of its kind"),
+    "limits": _or("none"),
     "arguments": _arguments,
 }

@@ -179,7 +179,7 @@ def test_namespace_that_the_lab_would_make(tmp_path: Path) -> None:
         tree.kubectl.answer("get namespace own-namespace", f"own-namespace|{owner}||")
         run = tree.run("preflight")
         assert run.code == 1
-        assert "to use it as it is, write in own-namespace.yaml: namespace: own-namespace" in run.err
+        assert "to use it as it is, write in own-namespace.yaml: createNamespace: false" in run.err
 
 
 def test_namespace_that_the_lab_only_uses(tmp_path: Path) -> None:

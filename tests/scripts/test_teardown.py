@@ -103,6 +103,19 @@ def test_looks_for_istio_objects_where_istio_is(owner: LabTree) -> None:
     )
 
 
+def test_namespaces_that_forms_made(tmp_path: Path) -> None:
+    spec = (
+        "apiVersion: labspec/v1\nname: lab\nservices: {a: {kind: curl, calls: [b]}, b: {kind: http-echo}}\nvariants:\n"
+    )
+    variants = "  made: {namespace: shop, createNamespace: true}\n  given: {namespace: bazaar}\n  again: {namespace: shop, createNamespace: true}\n"
+    tree = LabTree(spec + variants, tmp_path)
+    tree.kubectl.answer("get namespace shop", "shop|lab/labspec||")
+    run = tree.run("teardown", "given")
+    assert (run.code, run.err) == (0, "")
+    assert "There is no namespace lab.\n" in run.out
+    assert tree.kubectl.called("delete") == ["delete namespace shop --timeout=0s"]
+
+
 @pytest.mark.parametrize("label", ["/", "other/labspec", "own-namespace/Helm"])
 def test_namespace_of_somebody_else(owner: LabTree, label: str) -> None:
     owner.kubectl.answer("get namespace own-namespace", f"own-namespace|{label}||")

@@ -148,7 +148,7 @@ istiod=$("${kubectl[@]}" get deployment istiod --namespace="$ISTIO_NAMESPACE" --
 state=$(namespace_state "$NAMESPACE") || die "namespace $NAMESPACE could not be read"
 IFS='|' read -r name lab _ <<<"$state"
 [[ -z $name || $lab == "$LAB/labspec" ]] || die "namespace $NAMESPACE is there and is not of this lab, which would take it over" \
-  "to use it as it is, write in $SPEC: namespace: $NAMESPACE"
+  "to use it as it is, write in $SPEC: createNamespace: false"
 
 refuse_to_take_over() { # namespace, kinds, Kind/name of each object
   local found

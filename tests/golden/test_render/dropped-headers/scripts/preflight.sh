@@ -159,7 +159,7 @@ check_own_namespace() { # the lab makes this one
   state=$(namespace_state "$NAMESPACE") || { unreadable "namespace $NAMESPACE"; return; }
   IFS='|' read -r name lab injection revision <<<"$state"
   [[ -z $name || $lab == "$LAB/labspec" ]] ||
-    problem "namespace $NAMESPACE is there and is not of this lab" "to use it as it is, write in $SPEC: namespace: $NAMESPACE"
+    problem "namespace $NAMESPACE is there and is not of this lab" "to use it as it is, write in $SPEC: createNamespace: false"
   check_injection "$injection" "$revision"
 }
 

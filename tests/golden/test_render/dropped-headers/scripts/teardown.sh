@@ -7,7 +7,7 @@ set -euo pipefail
 
 SPEC='dropped-headers.yaml'
 LAB='dropped-headers'
-NAMESPACE='dropped-headers'
+OWN_NAMESPACES='dropped-headers'
 NAMESPACES='dropped-headers istio-system'
 ISTIO_VERSION='1.31'
 ISTIO_NAMESPACE='istio-system'
@@ -109,28 +109,30 @@ namespace_state() { # prints name|owner|istio-injection|istio.io/rev of a namesp
     --output="jsonpath={.metadata.name}|$owner|{.metadata.labels.istio-injection}|{.metadata.labels.istio\\.io/rev}"
 }
 
-contents() { # what is in the lab's namespace, but for what Kubernetes and Istio put into every one
+contents() { # a namespace: what is in it, but for what Kubernetes and Istio put into every one
   local more found
   more=$("${kubectl[@]}" api-resources --categories=istio-io --namespaced --output=name | paste -sd, -) || return
   found=$("${kubectl[@]}" get "all,configmaps,secrets,serviceaccounts,persistentvolumeclaims,ingresses${more:+,$more}" \
-    --namespace="$NAMESPACE" --output=name) || return
+    --namespace="$1" --output=name) || return
   grep -vxE 'serviceaccount/default|configmap/(kube-root-ca.crt|istio-ca-(root-cert|crl))' <<<"$found" || true
 }
 
-state=$(namespace_state "$NAMESPACE") || die "namespace $NAMESPACE could not be read"
-IFS='|' read -r name lab _ <<<"$state"
-if [[ -z $name ]]; then
-  printf 'There is no namespace %s.\n' "$NAMESPACE"
-elif [[ $lab != "$LAB/labspec" ]]; then
-  printf 'Namespace %s stays: it is not of this lab.\n' "$NAMESPACE"
-else
-  found=$(contents) || die "namespace $NAMESPACE stays: what is in it could not be read"
-  if [[ -n $found ]]; then
-    printf 'Namespace %s stays, because it holds what is not of this lab:\n%s\n' "$NAMESPACE" "$found"
+for namespace in $OWN_NAMESPACES; do
+  state=$(namespace_state "$namespace") || die "namespace $namespace could not be read"
+  IFS='|' read -r name lab _ <<<"$state"
+  if [[ -z $name ]]; then
+    printf 'There is no namespace %s.\n' "$namespace"
+  elif [[ $lab != "$LAB/labspec" ]]; then
+    printf 'Namespace %s stays: it is not of this lab.\n' "$namespace"
   else
-    "${kubectl[@]}" delete namespace "$NAMESPACE" --timeout="${limit}s" || die "namespace $NAMESPACE was not gone within $limit seconds"
+    found=$(contents "$namespace") || die "namespace $namespace stays: what is in it could not be read"
+    if [[ -n $found ]]; then
+      printf 'Namespace %s stays, because it holds what is not of this lab:\n%s\n' "$namespace" "$found"
+    else
+      "${kubectl[@]}" delete namespace "$namespace" --timeout="${limit}s" || die "namespace $namespace was not gone within $limit seconds"
+    fi
   fi
-fi
+done
 
 [[ $istio == yes ]] || exit 0
 
