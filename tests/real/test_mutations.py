@@ -178,7 +178,7 @@ def option(patch: Patch) -> None:
 
 
 def annotation(patch: Patch) -> None:
-    patch.setattr(services, "_annotations", lambda *_: {})
+    patch.setattr(services, "_config", lambda *_: {})
 
 
 def variant_mark(patch: Patch) -> None:
