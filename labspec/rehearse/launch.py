@@ -87,7 +87,9 @@ class Launch:
             config = self._space.write("programs.", json.dumps(programs))
             code = self._space.write("programs.py", (get_data("labspec.rehearse", "_programs.py") or b"").decode())
             command = [sys.executable, "-I", str(code), str(config)]
-            self._space.start("the programs of the apps", command, "programs.")
+            # One pool of memory for all threads of a process: a pool for each would be most of what a relay takes.
+            environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}
+            self._space.start("the programs of the apps", command, "programs.", environment)
 
     def _envoy(self, name: str) -> None:
         command = [
