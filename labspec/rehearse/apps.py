@@ -18,7 +18,7 @@ from labspec.observe.values import TAG, Arrival, SeenSpan
 from labspec.plan import Plan, Workload
 from labspec.predict.values import APP, CLIENT, SERVER
 from labspec.propagation._base import FIXED_SPAN, FIXED_TRACE, Context, started
-from labspec.rehearse.places import Place, Places
+from labspec.rehearse.places import Places
 from labspec.rehearse.sidecar import HEADERS
 from labspec.services._base import WAY, Target
 
@@ -85,13 +85,9 @@ class Apps:
         """The app of a service."""
         return self._played[service]
 
-    def target(self, caller: str, callee: str) -> Place | None:
-        """Where a caller's app sends a request for `callee`: to its sidecar, else to what the Service leads to."""
-        return self._places.outbound.get((caller, callee)) or self._places.entry(callee)
-
     async def post(self, caller: str, target: Target, headers: Mapping[str, str]) -> int:
         """Sends a request; gives the status of its answer, 0 for none."""
-        place = self.target(caller, target.service)
+        place = self._places.target(caller, target.service)
         if place is None:
             return 0
         asked = urlsplit(target.url)

@@ -87,9 +87,7 @@ class Launch:
             config = self._space.write("programs.", json.dumps(programs))
             code = self._space.write("programs.py", (get_data("labspec.rehearse", "_programs.py") or b"").decode())
             command = [sys.executable, "-I", str(code), str(config)]
-            # One pool of memory for all threads of a process: a pool for each would be most of what a relay takes.
-            environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}
-            self._space.start("the programs of the apps", command, "programs.", environment)
+            self._space.start("the programs of the apps", command, "programs.")
 
     def _envoy(self, name: str) -> None:
         command = [
@@ -118,7 +116,7 @@ class Launch:
     def _routes(self, workload: Workload) -> Iterator[tuple[str, Place]]:
         for target in workload.targets:
             callee = next(each for each in self._plan.workloads if each.name == target.service)
-            found = self._places.outbound.get((workload.name, callee.name)) or self._places.entry(callee.name)
+            found = self._places.target(workload.name, callee.name)
             if found is not None and callee.listener is not None:
                 yield f"{callee.name}:{callee.listener.port}", found
 

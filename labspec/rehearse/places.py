@@ -53,6 +53,10 @@ class Places(NamedTuple):
     is_separate: bool
     """Whether pods have addresses of their own."""
 
+    def target(self, caller: str, callee: str) -> Place | None:
+        """Where a caller's app sends a request for `callee`: to its sidecar, else to what the Service leads to."""
+        return self.outbound.get((caller, callee)) or self.entry(callee)
+
     def entry(self, service: str) -> Place | None:
         """Where its callers' sidecars send requests for a service."""
         return self.inbound.get(service) or self.apps.get(service)

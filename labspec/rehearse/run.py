@@ -184,7 +184,7 @@ class _Rehearsal:
         return found
 
     async def _stay(self) -> None:
-        """Until Ctrl-C, which asyncio makes the end of this task."""
+        """Until Ctrl-C, which ends what waits: see Interrupt."""
         with contextlib.suppress(asyncio.CancelledError):
             while True:
                 await asyncio.sleep(0.1)

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -64,9 +64,7 @@ class Workspace:
             raise unwritable(error, self.folder) from None
         return path
 
-    def start(
-        self, what: str, command: Sequence[str], name: str, environment: Mapping[str, str] | None = None
-    ) -> Process:
+    def start(self, what: str, command: Sequence[str], name: str) -> Process:
         """Starts a program whose output goes to `name`.out and `name`.err; raises RehearsalError where it cannot be started."""
         try:
             with (
@@ -78,7 +76,6 @@ class Workspace:
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=err,
-                    env=environment,
                     process_group=self._guard.pid,
                 )
         except OSError as error:
