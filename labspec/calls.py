@@ -32,6 +32,12 @@ def symbols(lab: Lab, name: str, receivers: Iterable[Receiver]) -> dict[str, str
     return found
 
 
+def parted(url: str) -> tuple[str, str]:
+    """The two parts of what `url` gives: what the Host header says, and what the request line asks for."""
+    authority, slash, path = url.removeprefix("http://").partition("/")
+    return authority, slash + path
+
+
 def operation(lab: Lab, name: str) -> str:
     """What the spans of a call to `name` are called: the decorator of Istio's route, `host:port/*`."""
     listener = lab.spec.services[name].listener()

@@ -77,3 +77,8 @@ def listed(names: Iterable[str]) -> str:
     """`a, b and c`."""
     words = list(names)
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 span`, `2 spans`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -31,6 +31,8 @@ COLLECTOR_KINDS = {
 DEFAULT_COLLECTOR = "jaeger"
 DEFAULT_FORMAT = "w3c"
 FORMATS = {found.name: found for found in values_in(labspec.propagation, Format)}
+HANDED_ON = tuple(dict.fromkeys(header for found in FORMATS.values() for header in found.forward))
+"""Every trace header known, and x-request-id."""
 SIDECAR_FORMATS = {name: found for name, found in FORMATS.items() if found.tracer}
 """Those that Istio's sidecars speak; the others are for applications."""
 

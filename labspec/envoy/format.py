@@ -32,6 +32,9 @@ _PARTS = re.compile(
 )
 _LONGEST = 2**64 - 1
 
+REQUEST_OPERATORS = frozenset({"REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY"})
+"""Those that write a header of the request."""
+
 
 class Literal(NamedTuple):
     """Text that every line repeats, with `%%` already read as one percent sign."""

@@ -198,8 +198,3 @@ def number(value: float) -> str:
 def either(statuses: Iterable[int]) -> str:
     """`200 or 502`."""
     return " or ".join(f"{status:03}" for status in statuses)
-
-
-def count(items: int, thing: str) -> str:
-    """`1 span`, `2 spans`."""
-    return f"{items} {thing}{'' if items == 1 else 's'}"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from labspec.envoy.format import Operator, headers_of, parse
+from labspec.envoy.format import REQUEST_OPERATORS, Operator, headers_of, parse
 from labspec.guide._facts import cases, holds, logged, shown, starters
 from labspec.guide._markdown import block, bullets, code, page, prose
 from labspec.guide.request import chosen
@@ -17,7 +17,6 @@ _MOST = 3
 
 _TITLE = "## What the access log looks like"
 _IDS = frozenset(header for form in FORMATS.values() for header in form.needed)
-_REQUEST = frozenset({"REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY"})
 
 
 def section(plan: Plan) -> str:
@@ -167,7 +166,7 @@ def _dashes(plan: Plan, samples: list[Hop]) -> Iterator[str]:
         "Requests that a sidecar answers itself, because it knows no route or no ready pod (503 `UH`): "
         f"it writes trace headers only when it sends a request on. {then}{right}"
     )
-    reads = any(operator.name in _REQUEST for operator in wanted)
+    reads = any(operator.name in REQUEST_OPERATORS for operator in wanted)
     yield bullets(
         [
             "Connections that are not read as HTTP: TCP, or traffic that is only passed through.",
@@ -185,13 +184,13 @@ def _id_operators(plan: Plan) -> list[Operator]:
         operator
         for operator in found
         if operator.name in {"TRACE_ID", "SPAN_ID"}
-        or (operator.name in _REQUEST and not _IDS.isdisjoint(headers_of(operator)))
+        or (operator.name in REQUEST_OPERATORS and not _IDS.isdisjoint(headers_of(operator)))
     ]
 
 
 def _sends(plan: Plan, wanted: list[Operator]) -> list[bool]:
     """Of each request whether its client sends a header that these operators show; nothing where they show none."""
-    asked = {header for operator in wanted if operator.name in _REQUEST for header in headers_of(operator)}
+    asked = {header for operator in wanted if operator.name in REQUEST_OPERATORS for header in headers_of(operator)}
     return [not asked.isdisjoint(request.hops[0].sent) for request in plan.prediction.requests] if asked else []
 
 
@@ -199,7 +198,7 @@ def _without_tracer(plan: Plan, wanted: list[Operator]) -> str:
     found = starters(plan)
     if set(found) <= {None}:
         return "On every line of this lab: no sidecar has a tracer and no client sends ids. That is right here."
-    if not any(operator.name in _REQUEST for operator in wanted):
+    if not any(operator.name in REQUEST_OPERATORS for operator in wanted):
         return "On every line of this lab: these operators ask the sidecar's tracer, and there is none. That is right here."
     sends = _sends(plan, wanted)
     if not any(sends):

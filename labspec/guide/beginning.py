@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from labspec.calls import parted
 from labspec.envoy.versions import KUBERNETES
 from labspec.finding import listed
 from labspec.guide._facts import calls, named, names, number, outside, reporters, reporting_apps
@@ -111,7 +112,7 @@ def _chart(plan: Plan) -> Iterator[str]:
         label = mermaid(workload.name)
         yield f"  {nodes[workload.name]}{f'[{label}]' if workload.listener else f'([{label}])'}"
     for call in calls(plan):
-        path = "/" + call.target.url.removeprefix("http://").partition("/")[2]
+        _, path = parted(call.target.url)
         often = f" in {number(call.target.percent)} percent" if call.target.percent < 100 else ""
         request = mermaid(f"{call.target.method} {path if len(path) <= _LONGEST else path[:_LONGEST] + '...'}{often}")
         yield f"  {nodes[call.caller.name]} -->|{request}| {nodes[call.callee.name]}"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from labspec.finding import listed
+from labspec.finding import counted, listed
 from labspec.guide import tracing
-from labspec.guide._facts import Case, cases, count, named, names, number, outside, share, view
+from labspec.guide._facts import Case, cases, named, names, number, outside, share, view
 from labspec.guide._markdown import block, bullets, cell, code, page, prose, table
 from labspec.guide._onthewire import headers, is_whole, other_headers
 from labspec.guide._tree import tree
@@ -228,7 +228,7 @@ def _others(plan: Plan, found: list[Case], examples: list[Case]) -> str:
             cell(f"{case.first.method} {case.first.url}"),
             " or ".join(dict.fromkeys(size(way) for way in case.ways))
             if plan.collector
-            else count(len(case.usual.hops), "call"),
+            else counted(len(case.usual.hops), "call"),
             f"as {alike[_sort(case)]}" if _sort(case) in alike else _otherwise(case),
         ]
         for case in rest

@@ -5,13 +5,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from labspec.accesslog import AccessLog
-from labspec.envoy.format import Operator, headers_of
-from labspec.lab import FORMATS
+from labspec.envoy.format import REQUEST_OPERATORS, Operator, headers_of
+from labspec.lab import HANDED_ON
 from labspec.logreading import MISSING, UNKNOWN, Field, LogLine, read_lines
 from labspec.mesh import Mesh, Proxy
 from labspec.observe.idmap import ID, IdMap, normal
 from labspec.observe.matching import Made, Matched
-from labspec.observe.values import Passage, SeenSpan
+from labspec.observe.values import SeenSpan
 from labspec.predict.chance import Chance
 from labspec.predict.values import APP, CLIENT, OUTBOUND, Hop, Line, Request, Span
 
@@ -25,9 +25,7 @@ _PARTS = 10_000
 
 _CERTAIN = frozenset(
     {
-        "REQ",
-        "REQUEST_HEADER",
-        "REQ_WITHOUT_QUERY",
+        *REQUEST_OPERATORS,
         "RESPONSE_CODE",
         "RESPONSE_CODE_DETAILS",
         "RESPONSE_FLAGS",
@@ -43,14 +41,12 @@ _CERTAIN = frozenset(
 )
 """Operators of a log format whose value a prediction knows; times, sizes and addresses are examples."""
 
-
-_REQUEST = frozenset({"REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY"})
 _HEADERS = frozenset(
     {
         *(":method", ":path", ":authority", ":scheme", "host", "user-agent", "x-forwarded-proto"),
         # It is there where somebody rewrote the path, and nobody does.
         "x-envoy-original-path",
-        *(header for found in FORMATS.values() for header in found.forward),
+        *HANDED_ON,
     }
 )
 """Request headers of which it knows whether they are there."""
@@ -180,9 +176,11 @@ class _Comparing:
 
     def _decided(self, name: str, text: str, span: Span | None, service: str) -> str | None:
         """A predicted header with the decision that this request's id leads to; None where that is not known."""
+        if span is None or not span.chance.draws:
+            return text
         proxy = self._mesh.proxy(service)
         tracer = proxy.tracer.value if proxy else None
-        if span is None or tracer is None or not span.chance.draws or name not in tracer.format.decision:
+        if tracer is None or name not in tracer.format.decision:
             return text
         sampled = self.sampled(span.chance)
         if sampled is None:
@@ -231,16 +229,16 @@ class _Comparing:
             if passage.line is None:
                 yield Difference(LOG, f"{where}: there is no line of the lab's format")
                 continue
-            yield from self._fields(hop, line, passage, proxy, span, where)
+            yield from self._fields(hop, line, passage.line, proxy, span, where)
 
     def _fields(  # noqa: PLR0913, PLR0917  # what a line is about
-        self, hop: Hop, line: Line, passage: Passage, proxy: Proxy, span: Span | None, where: str
+        self, hop: Hop, line: Line, written: LogLine, proxy: Proxy, span: Span | None, where: str
     ) -> Iterator[Difference]:
         example = example_of(proxy.log.value, line.text)
-        if example is None or passage.line is None:
+        if example is None:
             yield Difference(LOG, f"{where}: the predicted line cannot be compared: {line.text}")
             return
-        for wanted, seen in zip(example.fields, passage.line.fields, strict=True):
+        for wanted, seen in zip(example.fields, written.fields, strict=True):
             if not _is_certain(wanted.operator) or UNKNOWN in wanted.value:
                 continue
             named = f"{where}: {wanted.key + ' ' if wanted.key else ''}{wanted.name}"
@@ -265,7 +263,9 @@ class _Comparing:
 
 def _is_certain(operator: Operator) -> bool:
     """Whether a prediction knows what it writes."""
-    return operator.name in _CERTAIN and (operator.name not in _REQUEST or set(headers_of(operator)) <= _HEADERS)
+    return operator.name in _CERTAIN and (
+        operator.name not in REQUEST_OPERATORS or set(headers_of(operator)) <= _HEADERS
+    )
 
 
 def _tags(span: Span, seen: SeenSpan) -> Iterator[Difference]:

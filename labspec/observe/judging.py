@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from labspec.finding import listed
+from labspec.finding import counted, listed
 from labspec.meaning import spans_in_words
 from labspec.observe.comparing import ANSWERS, CALLS, CHECKS, LOG, SPANS, TAGS, TRACES, differences
 from labspec.observe.idmap import FIXED, ID, normal
@@ -105,7 +105,7 @@ def judged(plan: Plan, observation: Observation) -> Report:
 
 def _judged(plan: Plan, index: int, matched: tuple[Matched, ...]) -> Judged:
     request = plan.prediction.requests[index]
-    counted: Counter[tuple[str, str]] = Counter()
+    differing: Counter[tuple[str, str]] = Counter()
     # Ids are of one request each: what differs in nothing else is told once, with the first that was seen.
     first: dict[tuple[str, str], str] = {}
     wrong: list[int] = []
@@ -114,14 +114,14 @@ def _judged(plan: Plan, index: int, matched: tuple[Matched, ...]) -> Judged:
         for found in differences(request, one, plan.mesh):
             kind = (found.check, ID.sub("", found.text))
             alike[found.check, first.setdefault(kind, found.text)] = None
-        counted.update(alike.keys())
+        differing.update(alike.keys())
         if alike:
             wrong.append(one.answer.number)
-    counted.update((TRACES, text) for text in _shared(matched))
+    differing.update((TRACES, text) for text in _shared(matched))
     shares = tuple(_shares(request, matched))
     breaks = tuple(_broken(request, matched, found) for found in request.breaks)
     verdicts = [
-        _verdict(check, counted, _told(check, plan, request, matched, breaks), len(matched))
+        _verdict(check, differing, _told(check, plan, request, matched, breaks), len(matched))
         for check in CHECKS
         if check != LOG or plan.log.encoding
     ]
@@ -147,7 +147,7 @@ def _told(check: str, plan: Plan, request: Request, matched: tuple[Matched, ...]
         return _traces(request, breaks)
     if check == LOG:
         return _log(plan, request, matched)
-    return "names and tags of the spans" if check == TAGS else f"headers on {_number(len(request.hops), 'hop')}"
+    return "names and tags of the spans" if check == TAGS else f"headers on {counted(len(request.hops), 'hop')}"
 
 
 def _answers(matched: tuple[Matched, ...]) -> str:
@@ -157,17 +157,17 @@ def _answers(matched: tuple[Matched, ...]) -> str:
 
 def _calls(request: Request, matched: tuple[Matched, ...]) -> str:
     optional = [index for index, hop in enumerate(request.hops) if hop.branch < request.hops[0].branch]
-    counted = [(request.hops[index].callee, sum(one.hops[index] is not None for one in matched)) for index in optional]
-    made = [f"{callee} called in {number} of {len(matched)}" for callee, number in counted[:_NAMED]]
-    more = [f"and {len(counted) - _NAMED} more in some requests only"] if len(counted) > _NAMED else []
-    return "; ".join([f"{_number(len(request.hops), 'call')}{', at most' if optional else ''}", *made, *more])
+    calls = [(request.hops[index].callee, sum(one.hops[index] is not None for one in matched)) for index in optional]
+    made = [f"{callee} called in {number} of {len(matched)}" for callee, number in calls[:_NAMED]]
+    more = [f"and {len(calls) - _NAMED} more in some requests only"] if len(calls) > _NAMED else []
+    return "; ".join([f"{counted(len(request.hops), 'call')}{', at most' if optional else ''}", *made, *more])
 
 
 def _spans(request: Request, matched: tuple[Matched, ...]) -> str:
     seen = sum(len(hop.spans) for one in matched for hop in one.hops if hop)
     if not request.traces:
-        return f"{_number(seen, 'span')}; none was to be"
-    return f"{_number(seen, 'span')}; in a sampled request {spans_in_words(request.traces)}"
+        return f"{counted(seen, 'span')}; none was to be"
+    return f"{counted(seen, 'span')}; in a sampled request {spans_in_words(request.traces)}"
 
 
 def _traces(request: Request, breaks: tuple[Broken, ...]) -> str:
@@ -193,7 +193,7 @@ def _log(plan: Plan, request: Request, matched: tuple[Matched, ...]) -> str:
     )
     told = [f"{operator} is {'-' if kind == 'empty' else 'misleading'}: {reason}" for operator, kind, reason in notes]
     form = "JSON" if plan.log.encoding == "JSON" else "text"
-    return "; ".join([f"{_number(lines, 'line')} of {form}", *told])
+    return "; ".join([f"{counted(lines, 'line')} of {form}", *told])
 
 
 def _shares(request: Request, matched: tuple[Matched, ...]) -> Iterator[Share]:
@@ -258,7 +258,3 @@ def _general(plan: Plan, observation: Observation, gathered: Gathered) -> Iterat
     if skipped and plan.log.encoding:
         told = listed(f"{number} of {service}" for service, number in skipped.items())
         yield Verdict(LOG, passed=False, told=f"log lines that are not of the lab's format: {told}")
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
+from labspec.calls import parted
 from labspec.observe.values import Answer, Arrival, Observation, Passage, SeenSpan, number_of, parent_of
 from labspec.predict.values import APP, CLIENT, INBOUND, OUTBOUND, Hop, Request, Span
 
@@ -63,7 +63,7 @@ class Gathered:
         self.foreign = tuple(span for number, spans in self._spans.items() if number not in sent for span in spans)
         """Spans of no request that was sent."""
 
-    def matched(self, request: Request, answer: Answer, cast: "Cast") -> Matched:
+    def matched(self, request: Request, answer: Answer, cast: Cast) -> Matched:
         """One request beside its prediction."""
         number = answer.number
         return _Matching(request, cast, self._passages[number], self._spans[number], self._arrivals[number]).result(
@@ -75,7 +75,7 @@ class _Matching:
     def __init__(
         self,
         request: Request,
-        cast: "Cast",
+        cast: Cast,
         passages: Sequence[Passage],
         spans: Sequence[SeenSpan],
         arrivals: Sequence[Arrival],
@@ -91,23 +91,20 @@ class _Matching:
         found: list[Made | None] = [None] * len(hops)
         missing: list[int] = []
         # Of two calls that look alike the one that is always made comes first: what is seen once is that one.
-        for index in sorted(range(len(hops)), key=lambda index: (self._depth(index), -hops[index].branch, index)):
+        depths: list[int] = []
+        for hop in hops:
+            depths.append(0 if hop.above is None else depths[hop.above] + 1)
+        for index in sorted(range(len(hops)), key=lambda index: (depths[index], -hops[index].branch, index)):
             hop = hops[index]
             above = found[hop.above] if hop.above is not None else None
             if hop.above is not None and above is None:
                 continue
             made = found[index] = self._hop(hop, self._sent(hop, above, answer))
-            usual = 100.0 if hop.above is None else self._request.hops[hop.above].branch
+            usual = 100.0 if hop.above is None else hops[hop.above].branch
             # The client of an optional first call did not send it at all: then there is no answer either.
             if made is None and (hop.above is None or hop.branch >= usual):
                 missing.append(index)
         return Matched(answer, tuple(found), tuple(sorted(missing)), tuple(self._passages), tuple(self._spans))
-
-    def _depth(self, index: int) -> int:
-        depth, above = 0, self._request.hops[index].above
-        while above is not None:
-            depth, above = depth + 1, self._request.hops[above].above
-        return depth
 
     def _sent(self, hop: Hop, above: Made | None, answer: Answer) -> str:
         """The way as the caller's app sends it."""
@@ -137,12 +134,11 @@ class _Matching:
     def _take(self, hop: Hop, direction: str, way: str) -> Passage | None:
         """Finds the passage of a hop and uses it up: the one that made the next step of `way`, or that came by it."""
         service = hop.caller if direction == OUTBOUND else hop.callee
-        target = urlsplit(hop.url)
-        path = f"{target.path}{'?' + target.query if target.query else ''}"
+        authority, path = parted(hop.url)
         for index, passage in enumerate(self._passages):
             at = parent_of(passage.way) if direction == OUTBOUND else passage.way
             seen = (passage.service, passage.direction, at, passage.method, passage.path, passage.authority)
-            if seen == (service, direction, way, hop.method, path, target.netloc):
+            if seen == (service, direction, way, hop.method, path, authority):
                 return self._passages.pop(index)
         return None
 

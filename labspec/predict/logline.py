@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from labspec.accesslog import Piece
-from labspec.calls import host, url
-from labspec.envoy.format import Literal, Operator, headers_of, parse
+from labspec.calls import host, parted, url
+from labspec.envoy.format import REQUEST_OPERATORS, Literal, Operator, headers_of, parse
 from labspec.lab import FORMATS, Lab
 from labspec.logreading import UNKNOWN
 from labspec.mesh import CLUSTER_DOMAIN, Proxy
@@ -20,7 +20,6 @@ from labspec.propagation._base import FIXED_SPAN, FIXED_TRACE, Context
 from labspec.services._base import Call
 
 CLIENT_POD, SERVER_POD, CLUSTER_IP = "10.244.0.21", "10.244.0.34", "10.96.117.53"
-_REQUEST = frozenset({"REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY"})
 _NOTHING = frozenset(
     {
         "RESPONSE_FLAGS",
@@ -87,7 +86,9 @@ def _notes(piece: Piece, filler: "_Filler", proxy: Proxy, made: Made | None) -> 
         if token.name in {"TRACE_ID", "SPAN_ID"} and value == "-":
             silent = tracer.format.silent.get(token.name) if tracer else "the sidecar has no tracer"
             yield Note(name, "empty", silent or "the sidecar makes no span of this request")
-        asked = [header for header in headers_of(token) if header in _ID_HEADERS] if token.name in _REQUEST else []
+        asked = (
+            [header for header in headers_of(token) if header in _ID_HEADERS] if token.name in REQUEST_OPERATORS else []
+        )
         if not asked:
             continue
         if value == "-":
@@ -143,7 +144,7 @@ class _Filler:
         return self._whole(operator)[: operator.length]
 
     def _whole(self, operator: Operator) -> str:
-        if operator.name in _REQUEST:
+        if operator.name in REQUEST_OPERATORS:
             value = next((found for name in headers_of(operator) if (found := self._requests.get(name))), "-")
             return value.partition("?")[0] if operator.name == "REQ_WITHOUT_QUERY" else value
         if operator.name in {"RESP", "RESPONSE_HEADER"}:
@@ -233,10 +234,10 @@ class _Filler:
 
     def _request_headers(self) -> Mapping[str, str]:
         side = self._side
-        authority, slash, path = url(side.lab, side.call).removeprefix("http://").partition("/")
+        authority, path = parted(url(side.lab, side.call))
         return {
             ":method": side.call.method,
-            ":path": slash + path,
+            ":path": path,
             ":authority": authority,
             ":scheme": "http",
             "host": authority,

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
+from labspec.calls import parted
+from labspec.finding import counted
 from labspec.plan import Plan, Workload
 from labspec.present._html_layout import Edge, Layout, Slot, layout
-from labspec.present._html_text import middle_cut, number, text
+from labspec.present._html_text import middle_cut, text
 from labspec.services._base import Target
 
 _MOST, _MOST_CALLS = 40, 60
@@ -27,7 +28,7 @@ _ALONG = (0.5, 0.36, 0.64, 0.26, 0.74)
 def graph(plan: Plan) -> str:
     """The drawing, and its calls as a table for those who cannot see it."""
     calls = [(workload.name, target) for workload in plan.workloads for target in workload.targets]
-    told = f"{number(len(plan.workloads), 'service')}, {number(len(calls), 'call')}. {_collecting(plan)}"
+    told = f"{counted(len(plan.workloads), 'service')}, {counted(len(calls), 'call')}. {_collecting(plan)}"
     table = _table(calls)
     if len(plan.workloads) > _MOST or len(calls) > _MOST_CALLS:
         return f"<p>{text(told)}</p>{table}"
@@ -54,8 +55,7 @@ def _table(calls: list[tuple[str, Target]]) -> str:
 
 
 def _call(target: Target) -> str:
-    address = urlsplit(target.url)
-    return f"{target.method} {address.path}{'?' + address.query if address.query else ''}"
+    return f"{target.method} {parted(target.url)[1]}"
 
 
 def _labels(targets: list[Target]) -> list[str]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
+from labspec.finding import counted
 from labspec.observe.judging import Broken, Judged
 from labspec.observe.matching import Matched
 from labspec.observe.values import SeenSpan
 from labspec.plan import Plan
 from labspec.predict.values import Span, whole
-from labspec.present._html_text import Ids, chip, number, text
+from labspec.present._html_text import Ids, chip, text
 from labspec.present._waterfall import Row, Trace, milliseconds
 
 _DEEPEST = 24
@@ -66,7 +67,7 @@ class _View:
         callee = self._judged.request.hops[found.hop].callee
         place = self._ids.number(found.after)
         where = chip(place) if place else "a trace of which nobody reports a span"
-        often = f"seen in {number(broken.seen, 'request')} of {broken.of}"
+        often = f"seen in {counted(broken.seen, 'request')} of {broken.of}"
         if not broken.of:
             often = "no request had spans on both sides of it"
             if not any(whole(found.before) == whole(trace_id) for trace_id in self._judged.request.traces):
@@ -88,7 +89,7 @@ class _View:
         )
         head = (
             f'<h4>{chip(place)} <code class="wrap">{text(trace.trace_id)}</code> '
-            f"<small>{number(len(trace.rows), 'span')}, {milliseconds(trace.duration)}</small></h4>{begun}"
+            f"<small>{counted(len(trace.rows), 'span')}, {milliseconds(trace.duration)}</small></h4>{begun}"
         )
         axis = (
             '<div class="row axis" aria-hidden="true"><span>span</span>'

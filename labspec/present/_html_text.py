@@ -34,11 +34,6 @@ def middle_cut(found: str, most: int) -> str:
     return f"{found[:left]}…{found[len(found) - (most - left - 1) :]}"
 
 
-def number(count: int, word: str) -> str:
-    """`1 call`, `2 calls`."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
 def mark(*, passed: bool) -> str:
     """The sign and the word of a verdict: neither needs its colour."""
     sign, word, kind = ("✓", "passed", "good") if passed else ("✗", "failed", "bad")

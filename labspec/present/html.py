@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from labspec.finding import listed
+from labspec.finding import counted, listed
 from labspec.observe.judging import Judged, Report, Verdict
 from labspec.present._html_graph import graph
 from labspec.present._html_hops import example_of, headers, log
 from labspec.present._html_spans import spans
 from labspec.present._html_style import STYLE
-from labspec.present._html_text import Ids, lines, mark, number, text
+from labspec.present._html_text import Ids, lines, mark, text
 from labspec.present._waterfall import traces_of
 from labspec.present.about import About
 
@@ -68,8 +68,8 @@ def _counted(report: Report) -> str:
     """`7 of 8 checks passed`."""
     checks = [verdict for judged in report.judged for verdict in judged.verdicts] + list(report.general)
     passed = sum(verdict.passed for verdict in checks)
-    sent = f"{number(len(report.observation.answers), 'request')} sent"
-    return f"{passed} of {number(len(checks), 'check')} passed, {sent}"
+    sent = f"{counted(len(report.observation.answers), 'request')} sent"
+    return f"{passed} of {counted(len(checks), 'check')} passed, {sent}"
 
 
 def _name(judged: Judged) -> str:
@@ -100,7 +100,7 @@ def _verdicts(report: Report) -> str:
         opened = " open" if few or not judged.passed else ""
         parts.append(
             f'<details class="request"{opened}><summary>{mark(passed=judged.passed)} {_name(judged)} '
-            f"<small>sent {number(len(judged.matched), 'time')}</small></summary>{_list(judged.verdicts)}"
+            f"<small>sent {counted(len(judged.matched), 'time')}</small></summary>{_list(judged.verdicts)}"
             f'<p><a href="#request-{place}">One of these requests, span by span</a></p></details>'
         )
     if report.general:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from labspec.finding import counted
 from labspec.observe.judging import Judged, Report
 from labspec.predict.values import whole
 from labspec.present._waterfall import Trace, logged, milliseconds, traces_of
@@ -80,7 +81,7 @@ def _request(console: Console, one: Judged, width: int) -> None:
     for trace in traces:
         number = numbers.get(whole(trace.rows[0].predicted.trace_id))
         title = f"trace {number}" if number and len(numbers) > 1 else "trace"
-        spans = f"{len(trace.rows)} span{'s' if len(trace.rows) != 1 else ''}"
+        spans = counted(len(trace.rows), "span")
         console.print(f"  [cyan]{title}[/]  {trace.trace_id}  {spans}  {milliseconds(trace.duration)}")
         for line in _tree(trace, one, width - 4):
             console.print(Text("    ").append_text(line), soft_wrap=True, no_wrap=True)
@@ -121,7 +122,7 @@ def _above(one: Judged, index: int | None) -> tuple[object, ...]:
 def _summary(report: Report) -> Text:
     sent = len(report.observation.answers)
     spans = len(report.observation.spans)
-    of = f"{sent} request{'s' if sent != 1 else ''}, {spans} span{'s' if spans != 1 else ''}"
+    of = f"{counted(sent, 'request')}, {counted(spans, 'span')}"
     if report.passed:
         return Text(f"as predicted: {of}", style="bold green")
     failed = sum(not one.passed for one in report.judged) + sum(not verdict.passed for verdict in report.general)

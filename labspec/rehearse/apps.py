@@ -7,19 +7,19 @@ import time
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from labspec.calls import parted
+from labspec.lab import HANDED_ON
 from labspec.observe.values import TAG, Arrival, SeenSpan
 from labspec.plan import Plan, Workload
 from labspec.predict.values import APP, CLIENT, SERVER
 from labspec.propagation._base import FIXED_SPAN, FIXED_TRACE, Context, started
 from labspec.rehearse.places import Places
-from labspec.rehearse.sidecar import HEADERS
 from labspec.services._base import WAY, Target
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
@@ -90,12 +90,11 @@ class Apps:
         place = self._places.target(caller, target.service)
         if place is None:
             return 0
-        asked = urlsplit(target.url)
-        path = f"{asked.path}{'?' + asked.query if asked.query else ''}"
+        authority, path = parted(target.url)
         url = URL(f"http://{place.text}{path}", encoded=True)
         try:
             async with self._session.request(
-                target.method, url, headers=CIMultiDict({"Host": asked.netloc, **headers}), allow_redirects=False
+                target.method, url, headers=CIMultiDict({"Host": authority, **headers}), allow_redirects=False
             ) as answer:
                 await answer.read()
                 return answer.status
@@ -113,7 +112,7 @@ class _App:
         began = time.time()
         await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        traced = {name: headers[name] for name in HEADERS if name in headers}
+        traced = {name: headers[name] for name in HANDED_ON if name in headers}
         way = headers.get(WAY, "")
         self._apps.arrivals.append(Arrival(self._workload.name, way, traced))
         context, parent = self._context(headers)
@@ -139,7 +138,7 @@ class _App:
         headers = dict(cause.headers) if isinstance(cause, First) else self._forwarded(cause)
         context, parent, written = self._own(None if isinstance(cause, First) else cause.context)
         headers |= written
-        sent = {name: headers[name] for name in HEADERS if name in headers}
+        sent = {name: headers[name] for name in HANDED_ON if name in headers}
         way = str(cause.number) if isinstance(cause, First) else f"{cause.way}.{mark}"
         agent = self._workload.user_agent
         known = {"User-Agent": agent} if agent != "-" else {}
@@ -151,7 +150,7 @@ class _App:
     def _forwarded(self, incoming: Incoming) -> dict[str, str]:
         forwarding = self._workload.forwarding
         # Where nobody says what it hands on, it hands on what it knows: all trace headers.
-        patterns = forwarding.patterns if forwarding.is_known else HEADERS
+        patterns = forwarding.patterns if forwarding.is_known else HANDED_ON
         return {
             name: value
             for name, value in incoming.headers.items()

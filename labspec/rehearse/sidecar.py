@@ -8,7 +8,7 @@ Of the rehearsal's own: addresses, the step that a route adds to the header WAY,
 from collections.abc import Mapping
 from typing import Any
 
-from labspec.lab import FORMATS
+from labspec.lab import HANDED_ON
 from labspec.mesh import LISTENER, Proxy
 from labspec.observe.values import TAG
 from labspec.plan import Plan, Workload
@@ -20,9 +20,6 @@ from labspec.services._base import WAY
 
 CLUSTER_ID = "Kubernetes"
 """What istiod calls a cluster that nobody named."""
-
-HEADERS = ("x-request-id", *dict.fromkeys(name for found in FORMATS.values() for name in found.forward[1:]))
-"""The headers that the second access log tells."""
 
 
 def witness_format(istio_version: str) -> dict[str, Any]:
@@ -41,7 +38,7 @@ def witness_format(istio_version: str) -> dict[str, Any]:
         "duration": "%DURATION%",
         "traceId": "%TRACE_ID%",
         **({"spanId": "%SPAN_ID%"} if has_span_id else {}),
-        "headers": {name: f"%REQ({name})%" for name in HEADERS},
+        "headers": {name: f"%REQ({name})%" for name in HANDED_ON},
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import BaseModel
 
-from labspec.finding import Path, listed
+from labspec.finding import Path, counted, listed
 from labspec.lab import FORMATS, Lab
 from labspec.mesh import Mesh
 from labspec.predict.values import SIDECAR, Hop, Prediction, Request, Span, whole
@@ -75,11 +75,6 @@ def in_words(found: list[int]) -> str:
         low, high = min(found), max(found)
         return f"{len(found)} traces of {low if low == high else f'{low} to {high}'} spans each"
     return f"{len(found)} traces ({listed(str(size) for size in found)} spans)"
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 span`, `2 spans`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def optional(request: Request) -> str:

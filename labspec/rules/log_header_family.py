@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from labspec.accesslog import Piece
-from labspec.envoy.format import Operator, headers_of, parse
+from labspec.envoy.format import REQUEST_OPERATORS, Operator, headers_of, parse
 from labspec.finding import WARNING, Path, listed
 from labspec.lab import FORMATS, Lab
 from labspec.mesh import Mesh
@@ -22,7 +22,7 @@ _OTHERS = {
 _FAMILIES = {header for found in FORMATS.values() for header in found.headers} | _OTHERS
 
 
-_OPERATORS = frozenset({"REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY", "STREAM_INFO_REQ"})
+_OPERATORS = REQUEST_OPERATORS | {"STREAM_INFO_REQ"}
 
 
 def _check(lab: Lab, mesh: Mesh) -> Iterator[Hit]:

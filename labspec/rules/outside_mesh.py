@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from labspec.finding import WARNING, listed
+from labspec.finding import WARNING, counted, listed
 from labspec.lab import Lab
 from labspec.mesh import Mesh
 from labspec.predict.values import SIDECAR, Prediction, Request
 from labspec.rules._base import Hit, Rule
-from labspec.rules._tracing import NEEDS, blamed, counted, is_traced, optional
+from labspec.rules._tracing import NEEDS, blamed, is_traced, optional
 
 _MOST = 3
 

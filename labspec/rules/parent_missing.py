@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from labspec.finding import WARNING
+from labspec.finding import WARNING, counted
 from labspec.lab import Lab
 from labspec.mesh import Mesh
 from labspec.predict.values import Prediction, Request
 from labspec.rules._base import Hit, Rule
-from labspec.rules._tracing import NEEDS, blamed, counted, in_words, sizes, tracers
+from labspec.rules._tracing import NEEDS, blamed, in_words, sizes, tracers
 
 
 def _check(lab: Lab, mesh: Mesh, prediction: Prediction) -> Iterator[Hit]:  # noqa: ARG001  # the prediction says it all

@@ -5,8 +5,8 @@ Names and texts are escaped: https://mermaid.js.org/syntax/sequenceDiagram.html#
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
+from labspec.calls import parted
 from labspec.finding import listed
 from labspec.meaning import spans_in_words
 from labspec.plan import Plan
@@ -67,9 +67,7 @@ class _Drawing:
         for found in self._request.breaks:
             if found.hop == index:
                 yield f"{inner}Note over {caller}: {_text(f'break: {self._forest.consequence(found)}, {found.detail}')}"
-        address = urlsplit(hop.url)
-        target = f"{address.path}{'?' + address.query if address.query else ''}"
-        yield f"{inner}{caller}->>{callee}: {_text(f'{hop.method} {target}')}"
+        yield f"{inner}{caller}->>{callee}: {_text(f'{hop.method} {parted(hop.url)[1]}')}"
         for span in hop.spans:
             yield f"{inner}Note over {self._people[span.service]}: {_text(self._span(span))}"
         for below in self._below.get(index, []):

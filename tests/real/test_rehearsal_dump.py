@@ -21,6 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from labspec.envoy.versions import ENVOY_RELEASES, envoy_of
+from labspec.lab import HANDED_ON
 from labspec.logreading import LogLine, read_lines
 from labspec.observe.idmap import ID
 from labspec.observe.judging import judged
@@ -34,7 +35,6 @@ from labspec.rehearse.collector import Collector
 from labspec.rehearse.order import sendings
 from labspec.rehearse.places import Place, Places, places
 from labspec.rehearse.run import observed
-from labspec.rehearse.sidecar import HEADERS
 from labspec.rehearse.tracing import bridge_config, quick
 from labspec.rehearse.workspace import Workspace, workspace
 from tests.real.cases import Case, cases
@@ -167,7 +167,7 @@ def shape(result: Result, hop: Hop) -> list[str]:
 
 def _headers(result: Result) -> Iterator[tuple[str, str, str]]:
     for where, headers in (("sent", result.sent), ("got", result.got)):
-        yield from ((where, name, headers[name]) for name in HEADERS if name in headers)
+        yield from ((where, name, headers[name]) for name in HANDED_ON if name in headers)
 
 
 # The rehearsal.
@@ -343,7 +343,7 @@ class Run:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self._got.append({name: headers[name] for name in HEADERS if name in headers})
+        self._got.append({name: headers[name] for name in HANDED_ON if name in headers})
         return web.Response(status=self._first.hop.statuses[0], text="done")
 
     async def _take(self, request: web.BaseRequest) -> web.StreamResponse:
