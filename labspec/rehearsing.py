@@ -15,6 +15,7 @@ from labspec.errors import LabspecError, UsageError
 from labspec.people import People
 from labspec.plan import Plan
 from labspec.shell import quote
+from labspec.terminal_io import replace
 
 if TYPE_CHECKING:
     from labspec.observe.judging import Report
@@ -123,13 +124,12 @@ def _tell(wanted: Wanted, report: "Report", about: "About", page: People, people
         from labspec.present.machine import as_json  # noqa: PLC0415  # only then
 
         page.tell(as_json(report, about))
-    elif "-" in {wanted.report, wanted.spans}:
-        from labspec.present.terminal import as_terminal  # noqa: PLC0415  # only then
+        return
+    from labspec.present.terminal import as_terminal  # noqa: PLC0415  # only then
 
+    if "-" in {wanted.report, wanted.spans}:
         people.mention(as_terminal(report, about, width=_width(), colour=people.colour).rstrip("\n"))
     elif not wanted.quiet or not report.passed:
-        from labspec.present.terminal import as_terminal  # noqa: PLC0415  # only then
-
         page.tell(as_terminal(report, about, width=_width(), colour=page.colour))
 
 
@@ -210,16 +210,13 @@ def _write(path: str, text: str, people: People, page: People) -> None:
         page.tell(text)
         return
     target = Path(path).resolve()
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         if target.exists() and not target.is_file():
             # A device or a pipe: not to be replaced by a file.
             target.write_text(text, encoding="utf-8")
             return
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(target)
+        replace(target, text)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise LabspecError(f"{path} cannot be written: {error.strerror or error}") from None
     people.mention(f"  + {path}")
 

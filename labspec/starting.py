@@ -10,6 +10,7 @@ from labspec.envoy.versions import ISTIO_VERSIONS
 from labspec.errors import UsageError
 from labspec.lab import API_VERSION, COLLECTOR_KINDS, DEFAULT_COLLECTOR, NEWEST_ISTIO, SERVICE_KINDS, SIDECAR_FORMATS
 from labspec.predict.walk import MOST_HOPS
+from labspec.splitmix import SplitMix
 from labspec.yamltext import string
 
 MOST_CALLS = 3
@@ -63,8 +64,6 @@ collector: {kind: @collector@}      # where spans are stored and looked at: @col
 #     propagation: {format: b3}
 #   one-percent: {sampling: {percent: 1}}
 """
-
-_MASK = 2**64 - 1
 
 
 def lab_text(name: str) -> str:
@@ -159,14 +158,14 @@ def _mesh(services: int, seed: int) -> _Graph:
     most `MOST_HOPS`, which is what a prediction follows: branches are joined while there is room. Above half of `MOST_HOPS` services
     the mesh falls into parts of about equal size, each of which the client calls with a request of its own.
     """
-    dice = _Dice(seed)
+    dice = SplitMix(seed)
     parts = -(-services // (MOST_HOPS // 2))
     edges = [services * part // parts for part in range(parts + 1)]
     steps = [step for first, end in pairwise(edges) for step in _part(first + 1, end, dice)]
     return _Graph([first + 1 for first in edges[:-1]], steps)
 
 
-def _part(first: int, last: int, dice: "_Dice") -> Iterator[Steps]:
+def _part(first: int, last: int, dice: SplitMix) -> Iterator[Steps]:
     """The calls of the services `first` to `last`, of which one request at `first` reaches all."""
     calls: dict[int, list[int]] = {number: [] for number in range(first, last + 1)}
     free = [first]
@@ -195,24 +194,6 @@ def _part(first: int, last: int, dice: "_Dice") -> Iterator[Steps]:
         for callee in own:
             times[callee] += times[number]
         yield [[callee] for callee in own]
-
-
-class _Dice:
-    """SplitMix64: the same numbers everywhere and always, which Python's own generator does not promise.
-
-    Source: https://prng.di.unimi.it/splitmix64.c.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._state = seed & _MASK
-
-    def below(self, bound: int) -> int:
-        """The next number, from 0 to `bound` - 1."""
-        self._state = (self._state + 0x9E3779B97F4A7C15) & _MASK
-        mixed = self._state
-        mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
-        mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB & _MASK
-        return (mixed ^ (mixed >> 31)) * bound >> 64
 
 
 _GRAPHS: Mapping[str, Callable[[int, int], _Graph]] = {"chain": _chain, "star": _star, "tree": _tree, "mesh": _mesh}

@@ -78,12 +78,18 @@ def save(path: str, text: str, *, force: bool) -> None:
         raise UsageError(f"{path}: is no file that could be overwritten")
     if target.exists() and not force:
         raise UsageError(f"{path}: is there already: left as it is\n  help: --force overwrites it")
+    try:
+        replace(target, text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def replace(target: Path, text: str) -> None:
+    """Makes `text` the whole of a file, which keeps what it had where that fails; raises OSError."""
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8", newline="\n")
         beside.replace(target)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         with suppress(OSError):
             beside.unlink()

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "labspec"
 # Text -> Document -> Lab -> Plan -> Bundle -> files; a folder stands for its modules.
 LEVELS = (
     ("__init__", "errors"),
-    ("finding", "kinds", "bundle", "shell", "symbols", "quantity", "yamltext", "envoy", "people"),
+    ("finding", "kinds", "bundle", "shell", "splitmix", "symbols", "quantity", "yamltext", "envoy", "people"),
     ("yamlnodes", "yamlvalues", "resource", "report", "_schema_layers"),
     ("source",),
     ("model", "propagation"),

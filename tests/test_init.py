@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from labspec import starting
 from labspec.compile import compiled
 from labspec.finding import ERROR, Finding
 from labspec.predict.walk import MOST_HOPS
+from labspec.splitmix import SplitMix
 from labspec.starting import graph_text, lab_text
 from tests.calling import call as run
 from tests.conftest import plan_of
@@ -190,7 +190,7 @@ def test_seeds_differ() -> None:
 
 def test_the_numbers_are_those_of_splitmix64() -> None:
     """The first numbers of the reference program, seed 1234567."""
-    dice = starting._Dice(1234567)
+    dice = SplitMix(1234567)
     assert [dice.below(2**64) for _ in range(3)] == [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
 

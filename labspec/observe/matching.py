@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from labspec.calls import parted
-from labspec.observe.values import Answer, Arrival, Observation, Passage, SeenSpan, number_of, parent_of
+from labspec.observe.values import Answer, Arrival, Observation, Passage, SeenSpan, mark, number_of, parent_of, place_of
 from labspec.predict.values import APP, CLIENT, INBOUND, OUTBOUND, Hop, Request, Span
 
 _TELLING = {"http.method", "http.url"}
@@ -110,7 +110,7 @@ class _Matching:
         """The way as the caller's app sends it."""
         if above is None:
             return str(answer.number)
-        return f"{above.way}.{mark(hop)}" if hop.caller in self._cast.playing else above.way
+        return f"{above.way}.{mark(*place_of(hop.path))}" if hop.caller in self._cast.playing else above.way
 
     def _hop(self, hop: Hop, sent: str) -> Made | None:
         out = inward = None
@@ -169,9 +169,3 @@ class _Matching:
 def _is_of(seen: SeenSpan, span: Span, way: str) -> bool:
     is_alike = (seen.way, seen.kind, seen.service) == (way, span.kind, span.name)
     return is_alike and (seen.protocol == APP) == (span.maker == APP)
-
-
-def mark(hop: Hop) -> str:
-    """The step that an app which a rehearsal plays adds to the way of a call: its place among the app's calls."""
-    step, number = (*hop.path[3:], 0)[:2]
-    return f"c{step}-{number}"

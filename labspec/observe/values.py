@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from labspec.finding import Path
 from labspec.logreading import LogLine
 
 TAG = "labspec.way"
@@ -102,3 +103,16 @@ def number_of(way: str) -> int:
     """The request that a way belongs to; -1 where it names none."""
     first = way.partition(".")[0]
     return int(first) if first.isascii() and first.isdigit() and len(first) < 10 else -1
+
+
+def place_of(path: Path) -> tuple[int, int]:
+    """Where a call stands among those of its caller, of its path in the spec: which step, and which of that step."""
+    step, number = (*path[3:], 0)[:2]
+    assert isinstance(step, int)  # noqa: S101  # it is the place in a list
+    assert isinstance(number, int)  # noqa: S101  # and so is this
+    return step, number
+
+
+def mark(step: int, number: int) -> str:
+    """What an app that a rehearsal plays adds to the way of a call, so that it is told from the app's other ones."""
+    return f"c{step}-{number}"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from labspec.mesh import Proxy, Tracer
 from labspec.predict.chance import ALWAYS, NEVER, Chance, both, draw
 from labspec.propagation._base import OPENTELEMETRY, Context, Reading
+from labspec.splitmix import SplitMix
 
 REQUEST_ID = "x-request-id"
 _HEX = re.compile("[0-9a-fA-F]{8}")
@@ -51,16 +52,11 @@ class Ids:
     """Invented ids: the same for each walk, in the order in which they are asked for."""
 
     def __init__(self) -> None:
-        self._state = 0
+        self._numbers = SplitMix(0)
 
     def span(self) -> str:
         """16 hex digits."""
-        # https://prng.di.unimi.it/splitmix64.c
-        self._state = (self._state + 0x9E3779B97F4A7C15) % 2**64
-        value = self._state
-        value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-        value = (value ^ value >> 27) * 0x94D049BB133111EB % 2**64
-        return f"{value ^ value >> 31:016x}"
+        return f"{self._numbers.number():016x}"
 
     def trace(self) -> str:
         """32 hex digits."""

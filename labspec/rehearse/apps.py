@@ -15,28 +15,19 @@ from yarl import URL
 
 from labspec.calls import parted
 from labspec.lab import HANDED_ON
-from labspec.observe.values import TAG, Arrival, SeenSpan
+from labspec.observe.values import TAG, Arrival, SeenSpan, mark
 from labspec.plan import Plan, Workload
 from labspec.predict.values import APP, CLIENT, SERVER
 from labspec.propagation._base import FIXED_SPAN, FIXED_TRACE, Context, started
 from labspec.rehearse.places import Places
 from labspec.services._base import WAY, Target
+from labspec.services._relay import NOT_FORWARDED
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 """As the loops and relays of a lab have it."""
 
-# Of one connection or one body: nobody hands them on. The way is sent in any case.
-_OF_ONE_HOP = {
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    WAY,
-}
+# What no relay hands on, no other app does; the way is sent in any case.
+_OF_ONE_HOP = {*NOT_FORWARDED, WAY}
 
 _DICE = random.SystemRandom()
 
@@ -45,6 +36,7 @@ class Incoming(NamedTuple):
     """A request at an app."""
 
     way: str
+    """Of the request; of a call that is sent because of it, with the step that tells it from the app's other calls."""
     headers: Mapping[str, str]
     """Lower case."""
     context: Context | None
@@ -54,7 +46,8 @@ class Incoming(NamedTuple):
 class First(NamedTuple):
     """The cause of a request that nothing came before."""
 
-    number: int
+    way: str
+    """The number of the request."""
     headers: Mapping[str, str]
     """What it carries beside what its app says."""
 
@@ -126,25 +119,26 @@ class _App:
     async def _step(self, index: int, incoming: Incoming) -> None:
         """The calls of one step, at the same time."""
         calls = [
-            self.send(target, incoming, f"c{index}-{number}")
+            self.send(target, incoming._replace(way=f"{incoming.way}.{mark(index, number)}"))
             for number, target in enumerate(self._workload.steps[index])
             if target.percent >= 100 or _DICE.random() * 100 < target.percent
         ]
         await asyncio.gather(*calls)
 
-    async def send(self, target: Target, cause: Incoming | First, mark: str) -> Sent:
-        """Sends one call, because of a request that came or as a request's first; `mark` tells it from the app's other calls."""
+    async def send(self, target: Target, cause: Incoming | First) -> Sent:
+        """Sends one call: because of a request that came, or as a request's first."""
         began = time.time()
         headers = dict(cause.headers) if isinstance(cause, First) else self._forwarded(cause)
         context, parent, written = self._own(None if isinstance(cause, First) else cause.context)
         headers |= written
         sent = {name: headers[name] for name in HANDED_ON if name in headers}
-        way = str(cause.number) if isinstance(cause, First) else f"{cause.way}.{mark}"
         agent = self._workload.user_agent
         known = {"User-Agent": agent} if agent != "-" else {}
-        status = await self._apps.post(self._workload.name, target, {**known, "Accept": "*/*", **headers, WAY: way})
+        status = await self._apps.post(
+            self._workload.name, target, {**known, "Accept": "*/*", **headers, WAY: cause.way}
+        )
         if context is not None:
-            self._report(CLIENT, context, parent, way, began)
+            self._report(CLIENT, context, parent, cause.way, began)
         return Sent(status, sent, began, time.time() - began)
 
     def _forwarded(self, incoming: Incoming) -> dict[str, str]:

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from pkgutil import get_data
 
@@ -125,13 +126,13 @@ class Launch:
         waiting: dict[str, Callable[[], Awaitable[bool]]] = {}
         for proxy in self.sidecars:
             place = self._places.admins[proxy.service]
-            waiting[sidecar_named(proxy.service)] = lambda place=place: admin.is_ready(session, place)  # type: ignore[misc]
+            waiting[sidecar_named(proxy.service)] = partial(admin.is_ready, session, place)
         if self._needs_bridge:
-            waiting[sidecar_named(_BRIDGE)] = lambda: admin.is_ready(session, self._places.bridge_admin)
+            waiting[sidecar_named(_BRIDGE)] = partial(admin.is_ready, session, self._places.bridge_admin)
         for workload in self._plan.workloads:
             app = self._places.apps.get(workload.name)
             if workload.stand_in.arguments is not None and app is not None:
-                waiting[f"the app of {workload.name}"] = lambda app=app: _listens(app)  # type: ignore[misc]
+                waiting[f"the app of {workload.name}"] = partial(_listens, app)
         total, until = len(waiting), time.monotonic() + _READY
         while waiting:
             self._progress(Stage("start", total - len(waiting), total))

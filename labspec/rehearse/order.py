@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from labspec.observe.values import Observation
+from labspec.observe.values import Observation, place_of
 from labspec.plan import Plan
 from labspec.predict.values import Request
 from labspec.rehearse.errors import RehearsalError
@@ -43,7 +43,6 @@ class Sending(NamedTuple):
     """In the prediction."""
     request: Request
     target: Target
-    mark: str
 
 
 def sendings(plan: Plan) -> list[Sending]:
@@ -54,9 +53,7 @@ def sendings(plan: Plan) -> list[Sending]:
             continue
         if request.cut:
             raise RehearsalError(f"a request of {request.client} has more calls than can be followed")
-        step, number = (*request.hops[0].path[3:], 0)[:2]
-        assert isinstance(step, int)  # noqa: S101  # it is the place in a list
-        assert isinstance(number, int)  # noqa: S101  # and so is this
+        step, number = place_of(request.hops[0].path)
         workload = next(each for each in plan.workloads if each.name == request.client)
-        found.append(Sending(index, request, workload.steps[step][number], f"c{step}-{number}"))
+        found.append(Sending(index, request, workload.steps[step][number]))
     return found

@@ -86,9 +86,7 @@ class _Rehearsal:
 
     async def _observation(self, session: aiohttp.ClientSession, apps: Apps, answers: list[Answer]) -> Observation:
         """What was seen, as soon as all log lines are written."""
-        totals = {
-            proxy.service: (await self._counts(session, proxy.service)).requests for proxy in self._launch.sidecars
-        }
+        totals = {service: found.requests for service, found in (await self._counts(session)).items()}
         until = time.monotonic() + _DRAIN
         while True:
             try:
@@ -149,7 +147,7 @@ class _Rehearsal:
             for number in numbers:
                 sending = wanted[number % len(wanted)]
                 client = apps.app(sending.request.client)
-                sent = await client.send(sending.target, First(number, self._order.headers(number)), sending.mark)
+                sent = await client.send(sending.target, First(str(number), self._order.headers(number)))
                 answers.append(Answer(number, sending.place, sent.status, sent.started, sent.duration, sent.headers))
                 self._progress(Stage("requests", len(answers), total))
 
@@ -162,7 +160,7 @@ class _Rehearsal:
         calm, last = 0.0, -1
         while calm < _QUIET:
             began = time.monotonic()
-            found = [await self._counts(session, proxy.service) for proxy in self._launch.sidecars]
+            found = (await self._counts(session)).values()
             sent, came = sum(each.spans_sent for each in found), len(self._collector.spans)
             self._progress(Stage("spans", came, max(sent, came)))
             if began > until:
@@ -176,12 +174,15 @@ class _Rehearsal:
         if self._collector.refused:
             raise RehearsalError(f"the collector could not read what it was sent: {self._collector.refused[0]}")
 
-    async def _counts(self, session: aiohttp.ClientSession, service: str) -> admin.Counts:
-        found = await admin.counts(session, self._places.admins[service])
-        if found is None:
+    async def _counts(self, session: aiohttp.ClientSession) -> dict[str, admin.Counts]:
+        """How far each sidecar is, by its service."""
+        names = [proxy.service for proxy in self._launch.sidecars]
+        found = await asyncio.gather(*(admin.counts(session, self._places.admins[name]) for name in names))
+        counted = {name: counts for name, counts in zip(names, found, strict=True) if counts is not None}
+        if silent := next((name for name in names if name not in counted), None):
             self._space.check()
-            raise RehearsalError(f"{sidecar_named(service)} does not tell how far it is")
-        return found
+            raise RehearsalError(f"{sidecar_named(silent)} does not tell how far it is")
+        return counted
 
     async def _stay(self) -> None:
         """Until Ctrl-C, which ends what waits: see Interrupt."""

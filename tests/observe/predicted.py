@@ -6,8 +6,7 @@ from hashlib import sha256
 
 from labspec.logreading import MISSING, UNKNOWN, LogLine, read_lines
 from labspec.observe.judging import Report
-from labspec.observe.matching import mark
-from labspec.observe.values import TAG, Answer, Arrival, Observation, Passage, SeenSpan
+from labspec.observe.values import TAG, Answer, Arrival, Observation, Passage, SeenSpan, mark, place_of
 from labspec.plan import Plan
 from labspec.predict.chance import Chance
 from labspec.predict.values import APP, CLIENT, INBOUND, OUTBOUND, Hop, Request, Span
@@ -81,7 +80,7 @@ class _Sent:
 
     def _hop(self, hop: Hop, above: str, came: Mapping[str, Chance]) -> tuple[str, Mapping[str, Chance]]:
         plays = self._workloads[hop.caller].stand_in.arguments is None
-        sent = str(self._number) if hop.above is None else f"{above}.{mark(hop)}" if plays else above
+        sent = str(self._number) if hop.above is None else f"{above}.{mark(*place_of(hop.path))}" if plays else above
         app = self._workloads[hop.caller].speaks.decision if hop.app else ()
         carried = {**came, **dict.fromkeys(app, hop.app.chance if hop.app else Chance())}
         way = sent

@@ -52,13 +52,13 @@ def by_the_loop(plan: Plan, server: Server, folder: Path) -> Seen:
 async def sent(plan: Plan, port: int, first: First) -> Sent:
     where = _laid_out(plan, _Shared())._replace(outbound={("a", "b"): Place("127.0.0.1", port)})
     async with new_session() as session:
-        return await Apps(plan, where, session).app("a").send(plan.workloads[0].targets[0], first, "c0-0")
+        return await Apps(plan, where, session).app("a").send(plan.workloads[0].targets[0], first)
 
 
 def by_the_stand_in(plan: Plan, server: Server) -> Seen:
     """The same request as a rehearsal sends it."""
     server.seen.clear()
-    answer = asyncio.run(sent(plan, server.server_port, First(7, {})))
+    answer = asyncio.run(sent(plan, server.server_port, First("7", {})))
     assert answer.status == 200
     (found,) = server.seen
     assert {name: found[2][name] for name in answer.headers} == answer.headers
@@ -118,12 +118,12 @@ def test_ids_are_new_for_each_request(server: Server) -> None:
 
 def test_nobody_there_is_no_answer() -> None:
     plan = plan_of(HEAD % "w3c" + CLIENT % ("b", ""))
-    assert asyncio.run(sent(plan, 9, First(0, {}))).status == 0
+    assert asyncio.run(sent(plan, 9, First("0", {}))).status == 0
 
 
 def test_headers_of_an_experiment_go_along(server: Server) -> None:
     plan = plan_of(HEAD % "b3" + CLIENT % ("b", ", tracer: {}"))
-    asyncio.run(sent(plan, server.server_port, First(0, {"x-b3-traceid": "mine", "b3": "0"})))
+    asyncio.run(sent(plan, server.server_port, First("0", {"x-b3-traceid": "mine", "b3": "0"})))
     headers = server.seen[0][2]
     assert headers["b3"] == "0"
     # What the app itself says counts.
