@@ -4,6 +4,11 @@ from labspec.plan import Plan
 from labspec.sources import sources
 
 
+def any_sources(plan: Plan) -> bool:
+    """Whether a form of the lab takes anything from them."""
+    return any(map(sources, plan.forms))
+
+
 def listed_sources(form: Plan) -> tuple[str, ...]:
     """`Secret/name key key` for each, as SOURCES needs it."""
     return tuple(f"{source.kind}/{' '.join((source.name, *source.keys))}" for source in sources(form))

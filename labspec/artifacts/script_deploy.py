@@ -24,10 +24,9 @@ from labspec.artifacts._existing import (
 )
 from labspec.artifacts._mesh import operator_path
 from labspec.artifacts._script import VARIANT, WAIT, YES, Setting, Settings, only, script
-from labspec.artifacts._sources import SOURCES, listed_sources
+from labspec.artifacts._sources import SOURCES, any_sources, listed_sources
 from labspec.bundle import File
 from labspec.plan import Plan
-from labspec.sources import sources
 
 _ABOUT = """
 Puts the lab into the cluster, takes away what it no longer has, and waits until all of it runs.
@@ -180,7 +179,7 @@ def _files(plan: Plan) -> Iterator[File]:
         only(plan, _owns, "-n $OWN_NAMESPACE", _OWN_NAMESPACE),
         _FOREIGN,
         only(plan, _collects, "-n $COLLECTOR_NAMESPACE", _FOREIGN_COLLECTOR),
-        *((SOURCES, _SOURCES) if any(map(sources, plan.forms)) else ()),
+        *((SOURCES, _SOURCES) if any_sources(plan) else ()),
         _SETTINGS if any(everything.unwanted.values()) else _SETTINGS.replace(_OTHERS, ""),
         _READY,
         _KINDS if everything.known else "",
@@ -217,7 +216,7 @@ def _settings(plan: Plan, everything: _All, form: Plan) -> Settings:
         }
     if any(everything.unwanted.values()):
         settings["UNWANTED"] = everything.unwanted[form.variant]
-    if any(map(sources, plan.forms)):
+    if any_sources(plan):
         settings["SOURCES"] = listed_sources(form)
     if everything.known:
         settings["ISTIO_KINDS"] = everything.known

@@ -6,7 +6,7 @@ from functools import partial
 from labspec.artifacts._base import Files
 from labspec.artifacts._existing import KNOWN, foreign, held, held_by_all, istio_kinds, kinds, listed
 from labspec.artifacts._script import ISTIOCTL, VARIANT, Setting, Settings, only, script
-from labspec.artifacts._sources import SOURCES, listed_sources
+from labspec.artifacts._sources import SOURCES, any_sources, listed_sources
 from labspec.bundle import File
 from labspec.envoy.versions import KUBERNETES
 from labspec.plan import Plan
@@ -188,7 +188,7 @@ def _files(plan: Plan) -> Iterator[File]:
     parts = [_HEAD, _TOOLS, _CLUSTER, _INJECTION, *bodies]
     parts += [f"check_istioctl\nif check_kubectl && check_cluster; then\n{indented}fi\n", _TAIL]
     known = istio_kinds(held_by_all(plan))
-    look = [*([KNOWN] if known else []), foreign(known), *([SOURCES] if any(map(sources, plan.forms)) else [])]
+    look = [*([KNOWN] if known else []), foreign(known), *([SOURCES] if any_sources(plan) else [])]
     yield script(plan, "preflight", _ABOUT, partial(_settings, plan, known), VARIANT, ISTIOCTL, *look, *parts)
 
 
@@ -213,7 +213,7 @@ def _settings(plan: Plan, known: tuple[str, ...], form: Plan) -> Settings:
             "COLLECTOR_KINDS": kinds(collector),
             "COLLECTOR_OBJECTS": listed(collector),
         }
-    if any(map(sources, plan.forms)):
+    if any_sources(plan):
         settings |= {"SOURCES": listed_sources(form), "NAMESPACE_FILE": namespace_file(plan, form)}
     if _differs(plan, _owns):
         settings["NAMESPACE_IS"] = "own" if _owns(form) else "given"

@@ -104,7 +104,7 @@ class _Comparing:
     def _sides(self, hop: Hop, made: Made) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
         if made.out is not None and hop.reached:
             yield hop.carried, made.out.headers
-        if came := _came(made):
+        if (came := made.came) is not None:
             yield hop.received, came
 
     def sampled(self, chance: Chance) -> bool | None:
@@ -147,7 +147,7 @@ class _Comparing:
             yield from self._header_set(hop.sent, self._matched.answer.sent, f"{where} from the app", None, hop.caller)
         if made.out is not None and hop.reached:
             yield from self._header_set(hop.carried, made.out.headers, f"{where} from the pod", hop.client, hop.caller)
-        if came := _came(made):
+        if (came := made.came) is not None:
             yield from self._header_set(hop.received, came, f"{where} to the app", *self._writer(hop))
 
     def _writer(self, hop: Hop) -> tuple[Span | None, str]:
@@ -280,13 +280,6 @@ def _tags(span: Span, seen: SeenSpan) -> Iterator[Difference]:
     status = seen.tags.get("http.status_code")
     if status is not None and status not in {str(known) for known in span.statuses}:
         yield Difference(TAGS, f"{who}: tag http.status_code is {status}, {_either(span.statuses)} is right")
-
-
-def _came(made: Made) -> Mapping[str, str]:
-    """The headers that came to the callee's app: as its sidecar tells, which knows the URL, else as the app does."""
-    if made.inward is not None:
-        return made.inward.headers
-    return made.arrival.headers if made.arrival is not None else {}
 
 
 @lru_cache(maxsize=4096)

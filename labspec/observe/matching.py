@@ -31,6 +31,12 @@ class Made(NamedTuple):
     spans: Mapping[Span, SeenSpan]
     """By the predicted span; ids would not do, where an app uses fixed ones."""
 
+    @property
+    def came(self) -> Mapping[str, str] | None:
+        """The headers that came to the callee's app: as its sidecar tells, which knows the URL, else as the app does; None where neither does."""
+        seer = self.inward or self.arrival
+        return seer.headers if seer is not None else None
+
 
 class Matched(NamedTuple):
     """One request that was sent, laid beside its prediction."""

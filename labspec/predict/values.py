@@ -174,6 +174,13 @@ class Request(NamedTuple):
         ids = {span.span_id for span in spans}
         return tuple(span for span in spans if span.parent_id and span.parent_id not in ids)
 
+    def before(self, found: Break) -> tuple[Span, ...]:
+        """The spans of the trace that a break leaves, from the call above it to the caller's app: it stands behind the last of them."""
+        hop = self.hops[found.hop]
+        above = self.hops[hop.above].spans if hop.above is not None else ()
+        near = (*above, *((hop.app,) if hop.app is not None else ()))
+        return tuple(span for span in near if whole(span.trace_id) == whole(found.before))
+
     def decider(self, trace_id: str) -> Span | None:
         """The span whose maker decided whether the trace is sampled: the first that did; None where the trace has no span."""
         spans = [span for span in self.spans if whole(span.trace_id) == whole(trace_id)]

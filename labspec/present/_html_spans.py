@@ -1,7 +1,5 @@
 """The spans of the example request: each trace as a tree with times, and the predicted breaks where they are."""
 
-from collections.abc import Mapping
-
 from labspec.finding import counted
 from labspec.observe.judging import Broken, Judged
 from labspec.observe.matching import Matched
@@ -9,7 +7,7 @@ from labspec.observe.values import SeenSpan
 from labspec.plan import Plan
 from labspec.predict.values import Span, whole
 from labspec.present._html_text import Ids, chip, text
-from labspec.present._waterfall import Row, Trace, milliseconds
+from labspec.present._waterfall import Row, Trace, hung, milliseconds
 
 _DEEPEST = 24
 """Levels that are moved to the right; what is below them stands as far right as they."""
@@ -18,7 +16,7 @@ _DEEPEST = 24
 def spans(plan: Plan, judged: Judged, matched: Matched, traces: tuple[Trace, ...], ids: Ids) -> str:
     """All traces of the request, and the spans that were not predicted."""
     view = _View(judged, traces, ids)
-    parts = [view.breaks("")]
+    parts = [view.breaks(None)]
     parts += [view.trace(trace) for trace in traces]
     if not traces:
         parts.append(f"<p>No span of this request came: {_silence(plan, judged)}.</p>")
@@ -41,26 +39,11 @@ class _View:
     def __init__(self, judged: Judged, traces: tuple[Trace, ...], ids: Ids) -> None:
         self._judged = judged
         self._ids = ids
-        shown = {row.predicted.span_id for trace in traces for row in trace.rows}
-        self._places: Mapping[str, list[Broken]] = self._put(shown)
+        self._places = hung(judged, traces)
 
-    def _put(self, shown: set[str]) -> dict[str, list[Broken]]:
-        """The breaks by the id of the last span before each; those before which none came are at the empty id."""
-        places: dict[str, list[Broken]] = {}
-        for broken in self._judged.breaks:
-            hop = self._judged.request.hops[broken.found.hop]
-            above = self._judged.request.hops[hop.above].spans if hop.above is not None else ()
-            left = [
-                span.span_id
-                for span in (*above, hop.app)
-                if span is not None and whole(span.trace_id) == whole(broken.found.before) and span.span_id in shown
-            ]
-            places.setdefault(left[-1] if left else "", []).append(broken)
-        return places
-
-    def breaks(self, span_id: str, depth: int = 0) -> str:
+    def breaks(self, span: Span | None, depth: int = 0) -> str:
         """The breaks behind a span."""
-        return "".join(self._break(broken, depth) for broken in self._places.get(span_id, ()))
+        return "".join(self._break(broken, depth) for broken in self._places.get(span, ()))
 
     def _break(self, broken: Broken, depth: int) -> str:
         found = broken.found
@@ -96,9 +79,7 @@ class _View:
             f"<span><i>0</i><i>{milliseconds(trace.duration / 2)}</i><i>{milliseconds(trace.duration)}</i></span>"
             "<span>took</span></div>"
         )
-        rows = "".join(
-            f"{self._row(row, trace)}{self.breaks(row.predicted.span_id, row.depth + 1)}" for row in trace.rows
-        )
+        rows = "".join(f"{self._row(row, trace)}{self.breaks(row.predicted, row.depth + 1)}" for row in trace.rows)
         return f'{head}<div class="fall">{axis}{rows}</div>'
 
     def _row(self, row: Row, trace: Trace) -> str:

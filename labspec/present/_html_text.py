@@ -121,9 +121,7 @@ def sides(
 ) -> tuple[tuple[Mapping[str, str], Mapping[str, str] | None], ...]:
     """The headers as they leave the app, leave the pod and come to the other app: predicted, and seen where somebody saw them."""
     out = made.out.headers if made and made.out and hop.reached else None
-    came = None
-    if made is not None:
-        came = made.inward.headers if made.inward else made.arrival.headers if made.arrival else None
+    came = made.came if made else None
     return (hop.sent, matched.answer.sent if hop.above is None else None), (hop.carried, out), (hop.received, came)
 
 

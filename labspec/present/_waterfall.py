@@ -1,9 +1,9 @@
 """The spans of one request as they came: traces, trees, and when each span was."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from labspec.observe.judging import Judged
+from labspec.observe.judging import Broken, Judged
 from labspec.observe.matching import Matched
 from labspec.observe.values import Passage, SeenSpan
 from labspec.predict.values import APP, CLIENT, Hop, Span
@@ -69,19 +69,31 @@ def _trace(trace_id: str, spans: list[tuple[SeenSpan, Span]]) -> Trace:
     return Trace(trace_id, whole, tuple(rows))
 
 
+def hung(judged: Judged, traces: tuple[Trace, ...]) -> Mapping[Span | None, list[Broken]]:
+    """The predicted breaks by the last span before each that was seen; None where none was."""
+    shown = {row.predicted for trace in traces for row in trace.rows}
+    found: dict[Span | None, list[Broken]] = {}
+    for broken in judged.breaks:
+        left = [span for span in judged.request.before(broken.found) if span in shown]
+        found.setdefault(left[-1] if left else None, []).append(broken)
+    return found
+
+
 class Logged(NamedTuple):
     """A line of the lab's access log, with the hop that it is of."""
 
+    place: int
+    """Of the hop."""
     hop: Hop
     passage: Passage
 
 
 def logged(matched: Matched, judged: Judged) -> Iterator[Logged]:
     """The lines that the sidecars wrote for a request, in the order of its hops."""
-    for hop, made in zip(judged.request.hops, matched.hops, strict=True):
+    for place, (hop, made) in enumerate(zip(judged.request.hops, matched.hops, strict=True)):
         for passage in (made.out, made.inward) if made else ():
             if passage is not None and passage.line is not None:
-                yield Logged(hop, passage)
+                yield Logged(place, hop, passage)
 
 
 def milliseconds(seconds: float) -> str:

@@ -1,16 +1,16 @@
 """A Report for a terminal: verdicts, the log lines and the spans of one request, last the verdict on all of it."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
 from labspec.finding import counted
-from labspec.observe.judging import Judged, Report
-from labspec.predict.values import whole
-from labspec.present._waterfall import Trace, logged, milliseconds, traces_of
+from labspec.observe.judging import Broken, Judged, Report
+from labspec.predict.values import Span, whole
+from labspec.present._waterfall import Trace, hung, logged, milliseconds, traces_of
 from labspec.present.about import About
 from labspec.show.text import visible
 
@@ -78,18 +78,19 @@ def _request(console: Console, one: Judged, width: int) -> None:
         console.print(f"    and {len(lines) - _MOST_LINES} more: --report writes them all")
     traces = traces_of(example)
     numbers = {whole(trace_id): number for number, trace_id in enumerate(one.request.traces, 1)}
+    breaks = hung(one, traces)
     for trace in traces:
         number = numbers.get(whole(trace.rows[0].predicted.trace_id))
         title = f"trace {number}" if number and len(numbers) > 1 else "trace"
         spans = counted(len(trace.rows), "span")
         console.print(f"  [cyan]{title}[/]  {trace.trace_id}  {spans}  {milliseconds(trace.duration)}")
-        for line in _tree(trace, one, width - 4):
+        for line in _tree(trace, breaks, width - 4):
             console.print(Text("    ").append_text(line), soft_wrap=True, no_wrap=True)
     if not traces:
         console.print("  no span came of this request")
 
 
-def _tree(trace: Trace, one: Judged, width: int) -> Iterator[Text]:
+def _tree(trace: Trace, breaks: Mapping[Span | None, list[Broken]], width: int) -> Iterator[Text]:
     """The spans below each other, and when each of them was."""
     shown = trace.rows[:_MOST_SPANS]
     branches = ["".join("    " if last else "│   " for last in row.is_last[:-1]) for row in shown]
@@ -107,16 +108,10 @@ def _tree(trace: Trace, one: Judged, width: int) -> Iterator[Text]:
         )
         line = Text(head.ljust(left)).append(f" {milliseconds(row.seen.duration):>9} ").append(" " * start)
         yield line.append(_BAR * length, style=colour)
-        for found in one.breaks:
-            hop = one.request.hops[found.found.hop]
-            if row.predicted.service == found.found.service and row.predicted in _above(one, hop.above):
-                yield Text(f"{' ' * (4 * row.depth + 4)}broken here: {found.found.detail}", style="red")
+        for broken in breaks.get(row.predicted, ()):
+            yield Text(f"{' ' * (4 * row.depth + 4)}broken here: {broken.found.detail}", style="red")
     if len(trace.rows) > len(shown):
         yield Text(f"and {len(trace.rows) - len(shown)} more spans")
-
-
-def _above(one: Judged, index: int | None) -> tuple[object, ...]:
-    return one.request.hops[index].spans[-1:] if index is not None else ()
 
 
 def _summary(report: Report) -> Text:

@@ -49,9 +49,7 @@ class Forest:
 
     def _hung(self, found: Break) -> bool:
         """Puts a break below the last span before it."""
-        hop = self._request.hops[found.hop]
-        above = self._request.hops[hop.above].spans if hop.above is not None else ()
-        left = [span for span in (*above, hop.app) if span is not None and span.trace_id == found.before]
+        left = self._request.before(found)
         if left:
             self._breaks.setdefault(self._spans.index(left[-1]), []).append(found)
         return bool(left)
