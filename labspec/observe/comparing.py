@@ -1,14 +1,11 @@
 """What is otherwise in one request than its prediction says."""
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
-from labspec.accesslog import AccessLog
-from labspec.envoy.format import REQUEST_OPERATORS, Operator, headers_of
-from labspec.lab import HANDED_ON
-from labspec.logreading import MISSING, UNKNOWN, Field, LogLine, read_lines
+from labspec.logreading import MISSING, UNKNOWN, Field, LogLine
 from labspec.mesh import Mesh, Proxy
+from labspec.observe.fields import example_of, is_certain
 from labspec.observe.idmap import ID, IdMap, normal
 from labspec.observe.matching import Made, Matched
 from labspec.observe.values import SeenSpan
@@ -23,36 +20,14 @@ REQUEST_ID = "x-request-id"
 _PARTS = 10_000
 """Envoy samples a request whose id's first eight hex digits, modulo this, are below the rate: Http::UuidRequestIDExtension."""
 
-_CERTAIN = frozenset(
-    {
-        *REQUEST_OPERATORS,
-        "RESPONSE_CODE",
-        "RESPONSE_CODE_DETAILS",
-        "RESPONSE_FLAGS",
-        "RESPONSE_FLAGS_LONG",
-        "PROTOCOL",
-        "UPSTREAM_PROTOCOL",
-        "TRACE_ID",
-        "SPAN_ID",
-        "UPSTREAM_CLUSTER",
-        "UPSTREAM_CLUSTER_RAW",
-        "ROUTE_NAME",
-    }
-)
-"""Operators of a log format whose value a prediction knows; times, sizes and addresses are examples."""
-
-_HEADERS = frozenset(
-    {
-        *(":method", ":path", ":authority", ":scheme", "host", "user-agent", "x-forwarded-proto"),
-        # It is there where somebody rewrote the path, and nobody does.
-        "x-envoy-original-path",
-        *HANDED_ON,
-    }
-)
-"""Request headers of which it knows whether they are there."""
-
 _TRACEPARENT = 55
 """Characters of a whole one."""
+
+
+STAGES = ("from the app", "from the pod", "to the app")
+"""Where headers are looked at on a hop."""
+
+Place = tuple[int | str, ...]
 
 
 class Difference(NamedTuple):
@@ -60,6 +35,8 @@ class Difference(NamedTuple):
 
     check: str
     text: str
+    place: Place = ()
+    """Of a header: its hop, the stage and its name; of a field of a log line: its hop, the direction and its number."""
 
 
 def differences(request: Request, matched: Matched, mesh: Mesh) -> Iterator[Difference]:
@@ -82,15 +59,16 @@ class _Comparing:
         self._request_ids: dict[str, str] = {}
 
     def all(self) -> Iterator[Difference]:
-        made = [(hop, found) for hop, found in zip(self._request.hops, self._matched.hops, strict=True) if found]
-        for hop, found in made:
+        hops = enumerate(zip(self._request.hops, self._matched.hops, strict=True))
+        made = [(number, hop, found) for number, (hop, found) in hops if found]
+        for _, hop, found in made:
             self._note_request_ids(hop, found)
         yield from self._answer()
         yield from self._calls()
-        for hop, found in made:
-            yield from self._headers(hop, found)
+        for number, hop, found in made:
+            yield from (one._replace(place=(number, *one.place)) for one in self._headers(hop, found))
             yield from self._spans(hop, found)
-            yield from self._lines(hop, found)
+            yield from (one._replace(place=(number, *one.place)) for one in self._lines(hop, found))
         for stray in self._matched.strays:
             yield Difference(SPANS, f"{stray.service} has a {stray.kind} span {stray.name!r} that was not to be")
 
@@ -142,13 +120,13 @@ class _Comparing:
                     yield Difference(CALLS, f"{who} got {status:03}, {_either(hop.statuses)} is right")
 
     def _headers(self, hop: Hop, made: Made) -> Iterator[Difference]:
-        where = f"{hop.caller} -> {hop.callee}"
+        app, pod, end = STAGES
         if hop.above is None:
-            yield from self._header_set(hop.sent, self._matched.answer.sent, f"{where} from the app", None, hop.caller)
+            yield from self._stage(hop, app, hop.sent, self._matched.answer.sent, (None, hop.caller))
         if made.out is not None and hop.reached:
-            yield from self._header_set(hop.carried, made.out.headers, f"{where} from the pod", hop.client, hop.caller)
+            yield from self._stage(hop, pod, hop.carried, made.out.headers, (hop.client, hop.caller))
         if (came := made.came) is not None:
-            yield from self._header_set(hop.received, came, f"{where} to the app", *self._writer(hop))
+            yield from self._stage(hop, end, hop.received, came, self._writer(hop))
 
     def _writer(self, hop: Hop) -> tuple[Span | None, str]:
         """The last sidecar's span before the callee's app, and its service: that one wrote the decision."""
@@ -160,19 +138,25 @@ class _Comparing:
                 return None, hop.caller
             hop = self._request.hops[hop.above]
 
-    def _header_set(
-        self, predicted: Mapping[str, str], seen: Mapping[str, str], where: str, span: Span | None, service: str
+    def _stage(  # what headers are of
+        self,
+        hop: Hop,
+        stage: str,
+        predicted: Mapping[str, str],
+        seen: Mapping[str, str],
+        writer: tuple[Span | None, str],
     ) -> Iterator[Difference]:
         for name in dict.fromkeys((*predicted, *seen)):
+            where, place = f"{hop.caller} -> {hop.callee} {stage}: {name}", (stage, name)
             if name not in seen:
-                yield Difference(HEADERS, f"{where}: {name} is missing")
+                yield Difference(HEADERS, f"{where} is missing", place)
             elif name not in predicted:
-                yield Difference(HEADERS, f"{where}: {name} was not to be")
+                yield Difference(HEADERS, f"{where} was not to be", place)
             else:
-                text = self._decided(name, predicted[name], span, service)
+                text = self._decided(name, predicted[name], *writer)
                 if text is not None:
-                    for clash in self._ids.compare(text, seen[name], f"{where}: {name}"):
-                        yield Difference(HEADERS, clash.what)
+                    for clash in self._ids.compare(text, seen[name], where):
+                        yield Difference(HEADERS, clash.what, place)
 
     def _decided(self, name: str, text: str, span: Span | None, service: str) -> str | None:
         """A predicted header with the decision that this request's id leads to; None where that is not known."""
@@ -238,34 +222,28 @@ class _Comparing:
         if example is None:
             yield Difference(LOG, f"{where}: the predicted line cannot be compared: {line.text}")
             return
-        for wanted, seen in zip(example.fields, written.fields, strict=True):
-            if not _is_certain(wanted.operator) or UNKNOWN in wanted.value:
+        for number, (wanted, seen) in enumerate(zip(example.fields, written.fields, strict=True)):
+            if not is_certain(wanted.operator) or UNKNOWN in wanted.value:
                 continue
             named = f"{where}: {wanted.key + ' ' if wanted.key else ''}{wanted.name}"
-            if wanted.operator.name == "RESPONSE_CODE":
-                if seen.value not in {str(status) for status in hop.statuses}:
-                    yield Difference(LOG, f"{named} is {seen.value}, {_either(hop.statuses)} is right")
+            if wanted.operator.name != "RESPONSE_CODE":
+                told = self._field(wanted, seen, span, proxy, named)
+            elif seen.value not in {str(status) for status in hop.statuses}:
+                told = iter([f"{named} is {seen.value}, {_either(hop.statuses)} is right"])
             else:
-                yield from self._field(wanted, seen, span, proxy, named)
+                continue
+            yield from (Difference(LOG, text, (line.direction, number)) for text in told)
 
-    def _field(self, wanted: Field, seen: Field, span: Span | None, proxy: Proxy, named: str) -> Iterator[Difference]:
+    def _field(self, wanted: Field, seen: Field, span: Span | None, proxy: Proxy, named: str) -> Iterator[str]:
         if wanted.operator.length is not None and ID.search(wanted.value) is None and wanted.value != MISSING:
             # Cut ids cannot be told apart.
             if seen.value == MISSING:
-                yield Difference(LOG, f"{named} is -, and was to have a value")
+                yield f"{named} is -, and was to have a value"
             return
         header = (wanted.operator.argument or "").partition("?")[0].lower()
         text = self._decided(header, wanted.value, span, proxy.service) if wanted.value != MISSING else wanted.value
         if text is not None:
-            for clash in self._ids.compare(text, seen.value, named):
-                yield Difference(LOG, clash.what)
-
-
-def _is_certain(operator: Operator) -> bool:
-    """Whether a prediction knows what it writes."""
-    return operator.name in _CERTAIN and (
-        operator.name not in REQUEST_OPERATORS or set(headers_of(operator)) <= _HEADERS
-    )
+            yield from (clash.what for clash in self._ids.compare(text, seen.value, named))
 
 
 def _tags(span: Span, seen: SeenSpan) -> Iterator[Difference]:
@@ -280,13 +258,6 @@ def _tags(span: Span, seen: SeenSpan) -> Iterator[Difference]:
     status = seen.tags.get("http.status_code")
     if status is not None and status not in {str(known) for known in span.statuses}:
         yield Difference(TAGS, f"{who}: tag http.status_code is {status}, {_either(span.statuses)} is right")
-
-
-@lru_cache(maxsize=4096)
-def example_of(log: AccessLog, text: str) -> LogLine | None:
-    """The predicted line, read back as the format's fields."""
-    lines = read_lines(log, f"{text}\n").lines
-    return lines[0] if lines else None
 
 
 def _either(statuses: tuple[int, ...]) -> str:

@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from labspec.logreading import Field
 from labspec.mesh import Mesh
-from labspec.observe.comparing import HEADERS, LOG, Difference, differences
-from labspec.observe.idmap import ID
+from labspec.observe.comparing import HEADERS, LOG, STAGES, Difference, Place, differences
 from labspec.observe.judging import Judged
 from labspec.observe.matching import Made, Matched
 from labspec.observe.values import Passage
@@ -46,8 +45,10 @@ def _line(example: Example, entry: Logged, *, is_open: bool) -> str:
     if passage.line is None:
         return ""
     line = next((each for each in hop.lines if _is_of(each, passage)), None)
-    where = f"{passage.service} {passage.direction}"
-    rows = [_field(example, field, line, where) for field in passage.line.fields]
+    rows = [
+        _field(example, field, line, (entry.place, passage.direction, number))
+        for number, field in enumerate(passage.line.fields)
+    ]
     has_notes = any("<p" in row for row in rows)
     head = f"<tr>{'<th>key</th>' if _has_keys(passage) else ''}<th>operator</th><th>value</th></tr>"
     table = f'<table class="flow fields"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
@@ -74,7 +75,7 @@ def _has_keys(passage: Passage) -> bool:
     return passage.line is not None and any(field.key is not None for field in passage.line.fields)
 
 
-def _field(example: Example, field: Field, line: Line | None, where: str) -> str:
+def _field(example: Example, field: Field, line: Line | None, place: Place) -> str:
     key = f"<td>{text(field.key)}</td>" if field.key is not None else ""
     operator = field.operator
     told = f"%{operator.name}({operator.argument})%" if operator.argument else f"%{operator.name}%"
@@ -84,31 +85,26 @@ def _field(example: Example, field: Field, line: Line | None, where: str) -> str
         for note in (line.notes if line else ())
         if note.operator == told
     )
-    prefix = f"{where}: {field.key + ' ' if field.key else ''}{field.name} "
-    others = _otherwise(example, LOG, prefix, field.value)
+    others = _otherwise(example, LOG, place)
     value = example.ids.marked(field.value, told, named=True) or '<span class="dim">empty</span>'
     return f'<tr>{key}<th scope="row">{text(field.name)}</th><td>{value}{notes}{others}</td></tr>'
 
 
-def _otherwise(example: Example, check: str, prefix: str, seen: str | None) -> str:
-    """The differences at one place: another call between the same two services has the same words before it, but other values."""
+def _otherwise(example: Example, check: str, place: Place) -> str:
+    """The differences at one place."""
     return "".join(
         f'<p class="otherwise"><span aria-hidden="true">✗</span> {text(found.text)}</p>'
         for found in example.found
-        if found.check == check and found.text.startswith(prefix) and _is_about(found.text.removeprefix(prefix), seen)
+        if (found.check, found.place) == (check, place)
     )
-
-
-def _is_about(told: str, seen: str | None) -> bool:
-    if seen is None or told in {"is missing", "was not to be"}:
-        return (seen is None) == (told == "is missing")
-    return seen in told or any(found in told for found in ID.findall(seen))
 
 
 def headers(example: Example) -> str:
     """A table for each call: predicted and seen, from app to app."""
     hops = list(zip(example.judged.request.hops, example.matched.hops, strict=True))
-    tables = "".join(_hop(example, hop, made, is_open=len(hops) <= _MOST_OPEN) for hop, made in hops)
+    tables = "".join(
+        _hop(example, place, hop, made, is_open=len(hops) <= _MOST_OPEN) for place, (hop, made) in enumerate(hops)
+    )
     return f"{_decision(example)}{tables}"
 
 
@@ -119,11 +115,11 @@ def _decision(example: Example) -> str:
     return "<p>What is predicted is that of a request which is sampled; this one was not, and its headers say so.</p>"
 
 
-def _hop(example: Example, hop: Hop, made: Made | None, *, is_open: bool) -> str:
+def _hop(example: Example, place: int, hop: Hop, made: Made | None, *, is_open: bool) -> str:
     title = f"{text(hop.caller)} → {text(hop.callee)} <small><code>{text(hop.method)} {text(hop.url)}</code></small>"
     if made is None:
         return f"<details{' open' if is_open else ''}><summary>{title}</summary><p>{_absent(hop)}</p></details>"
-    groups = "".join(_groups(example, hop, made))
+    groups = "".join(_groups(example, place, hop, made))
     head = "<tr><th>header</th><th>predicted</th><th>seen</th></tr>"
     table = f'<table class="flow hops"><thead>{head}</thead>{groups}</table>'
     opened = " open" if is_open or 'class="otherwise"' in groups else ""
@@ -135,17 +131,17 @@ def _absent(hop: Hop) -> str:
     return f"This request did not make the call{often}."
 
 
-def _groups(example: Example, hop: Hop, made: Made) -> Iterator[str]:
-    stages = zip(("from the app", "from the pod", "to the app"), sides(hop, made, example.matched), strict=True)
+def _groups(example: Example, number: int, hop: Hop, made: Made) -> Iterator[str]:
+    stages = zip(STAGES, sides(hop, made, example.matched), strict=True)
     before: tuple[Mapping[str, str], Mapping[str, str] | None] | None = None
     for place, (predicted, seen) in stages:
-        if not hop.reached and place != "from the app":
+        if not hop.reached and place != STAGES[0]:
             continue
         if before is not None and before == (predicted, seen):
             yield f'<tbody><tr class="group"><th colspan="3" scope="rowgroup">{place}: the same</th></tr></tbody>'
             continue
         before = (predicted, seen)
-        rows = "".join(_header_rows(example, f"{hop.caller} -> {hop.callee} {place}: ", predicted, seen))
+        rows = "".join(_header_rows(example, (number, place), predicted, seen))
         unseen = ' <span class="dim">(not watched)</span>' if seen is None else ""
         none = "" if rows else ": no trace header"
         yield f'<tbody><tr class="group"><th colspan="3" scope="rowgroup">{place}{none}{unseen}</th></tr>{rows}</tbody>'
@@ -154,11 +150,11 @@ def _groups(example: Example, hop: Hop, made: Made) -> Iterator[str]:
 
 
 def _header_rows(
-    example: Example, where: str, predicted: Mapping[str, str], seen: Mapping[str, str] | None
+    example: Example, place: Place, predicted: Mapping[str, str], seen: Mapping[str, str] | None
 ) -> Iterator[str]:
     for name in dict.fromkeys((*predicted, *(seen or {}))):
         wanted, found = (_header(example.ids, name, side) for side in (predicted, seen))
-        others = _otherwise(example, HEADERS, f"{where}{name} ", seen.get(name)) if seen is not None else ""
+        others = _otherwise(example, HEADERS, (*place, name)) if seen is not None else ""
         yield (f'<tr><th scope="row">{text(name)}</th><td>{wanted}</td><td>{found}{others}</td></tr>')
 
 

@@ -127,6 +127,7 @@ def _request(report: Report, judged: Judged, place: int) -> str:
     example = example_of(judged, matched, report.plan.mesh, ids)
     answer = matched.answer
     most = ": one of those with the most spans" if traces else ""
+    most = ": one in which something was otherwise" if answer.number in judged.wrong else most
     shown = (
         f"<p>Request {answer.number + 1} of {len(report.observation.answers)}, answered {answer.status:03}{most}.</p>"
     )
