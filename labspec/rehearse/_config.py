@@ -9,6 +9,11 @@ Config = dict[str, Any]
 API = "type.googleapis.com/envoy"
 
 
+def outbound_name(host: str, port: int | str) -> str:
+    """What Istio calls the cluster of a Service's port."""
+    return f"outbound|{port}||{host}"
+
+
 def file_log(form: Config, path: str) -> Config:
     """An access log in a file."""
     config = {"@type": f"{API}.extensions.access_loggers.file.v3.FileAccessLog", "path": path, "log_format": form}

@@ -13,7 +13,7 @@ from labspec.mesh import LISTENER, Proxy
 from labspec.observe.values import TAG
 from labspec.plan import Plan, Workload
 from labspec.predict.values import INBOUND, OUTBOUND
-from labspec.rehearse._config import API, ROUTER, Config, address, cluster, file_log, listener
+from labspec.rehearse._config import API, ROUTER, Config, address, cluster, file_log, listener, outbound_name
 from labspec.rehearse.places import Places
 from labspec.rehearse.tracing import bootstrap_tracing, collector_cluster, provider, quick
 from labspec.services._base import WAY
@@ -216,7 +216,7 @@ class _Parts:
         return f"{workload.name}.{workload.namespace}.svc.{self._plan.cluster_domain}"
 
     def _outbound_name(self, callee: Workload) -> str:
-        return f"outbound|{callee.listener.port if callee.listener else 80}||{self._host(callee)}"
+        return outbound_name(self._host(callee), callee.listener.port if callee.listener else 80)
 
     def _inbound_name(self) -> str:
         return f"inbound|{self._workload.listener.target_port if self._workload.listener else 0}||"

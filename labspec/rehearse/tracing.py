@@ -1,31 +1,33 @@
 """Envoy's tracers as Istio configures them, and the way of their spans to the rehearsal's collector."""
 
 from labspec.mesh import LISTENER, Proxy, Tracer
-from labspec.rehearse._config import API, ROUTER, Config, address, cluster, listener
+from labspec.rehearse._config import API, ROUTER, Config, address, cluster, listener, outbound_name
+from labspec.rehearse.collector import HTTP_PATH, ZIPKIN_PATH
 from labspec.rehearse.places import Places
 
-_OPTIONS = {"b3+w3c": "USE_B3_WITH_W3C_PROPAGATION"}
+_USUAL = "USE_B3"
+"""Envoy's trace_context_option where none is said."""
 _FLUSH_MS = 50
 
 
 def provider(tracer: Tracer, proxy: Proxy) -> Config:
     """The tracer of a listener, as Istio makes it of an extension provider."""
     host, _, port = tracer.address.rpartition(":")
-    name = f"outbound|{port}||{host}"
+    name = outbound_name(host, port)
     if tracer.protocol == "zipkin":
         config = {
             "@type": f"{API}.config.trace.v3.ZipkinConfig",
             "trace_id_128bit": True,
             "shared_span_context": False,
             "collector_endpoint_version": "HTTP_JSON",
-            **({"trace_context_option": _OPTIONS[tracer.format.name]} if tracer.format.name in _OPTIONS else {}),
-            "collector_service": {"http_uri": {"uri": f"http://{host}/api/v2/spans", "cluster": name, "timeout": "5s"}},
+            **({"trace_context_option": tracer.format.option} if tracer.format.option != _USUAL else {}),
+            "collector_service": {"http_uri": {"uri": f"http://{host}{ZIPKIN_PATH}", "cluster": name, "timeout": "5s"}},
         }
         return {"name": "envoy.tracers.zipkin", "typed_config": config}
     way: Config = (
         {"grpc_service": {"envoy_grpc": {"cluster_name": name, "authority": host}}}
         if tracer.protocol == "otlp-grpc"
-        else {"http_service": {"http_uri": {"uri": f"{host}/v1/traces", "cluster": name, "timeout": "5s"}}}
+        else {"http_service": {"http_uri": {"uri": f"{host}{HTTP_PATH}", "cluster": name, "timeout": "5s"}}}
     )
     config = {"@type": f"{API}.config.trace.v3.OpenTelemetryConfig", **way, "service_name": proxy.service_name}
     return {"name": "envoy.tracers.opentelemetry", "typed_config": config}
@@ -36,7 +38,7 @@ def bootstrap_tracing() -> Config:
     config = {
         "@type": f"{API}.config.trace.v3.ZipkinConfig",
         "collector_cluster": "zipkin",
-        "collector_endpoint": "/api/v2/spans",
+        "collector_endpoint": ZIPKIN_PATH,
         "collector_endpoint_version": "HTTP_JSON",
         "trace_id_128bit": True,
         "shared_span_context": False,
@@ -47,7 +49,7 @@ def bootstrap_tracing() -> Config:
 def collector_cluster(tracer: Tracer, places: Places) -> Config:
     """Where a tracer's spans go: under the name that Istio's tracer knows, the rehearsal's own collector."""
     host, _, port = tracer.address.rpartition(":")
-    name = f"outbound|{port}||{host}" if tracer.source == LISTENER else "zipkin"
+    name = outbound_name(host, port) if tracer.source == LISTENER else "zipkin"
     if tracer.protocol != "otlp-grpc":
         return cluster(name, places.collector)
     options = {
